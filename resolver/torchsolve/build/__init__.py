@@ -1,0 +1,1 @@
+"""Engines that turn files into an image."""

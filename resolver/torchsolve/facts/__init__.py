@@ -1,0 +1,1 @@
+"""Typed tables over the rows of matrices/."""

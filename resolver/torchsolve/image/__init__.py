@@ -1,0 +1,1 @@
+"""Base images: catalogue and inventory."""

@@ -1,0 +1,1 @@
+"""Package indexes: simple API, metadata, cache."""

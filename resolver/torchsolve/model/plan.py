@@ -1,0 +1,219 @@
+"""A solved cell, and why others are not (DESIGN sections 2 and 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from torchsolve.model.evidence import Disagreement, Evidence
+from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.package import IndexFile
+from torchsolve.model.project import ComfyUI, ModelFile, SourceLocation
+from torchsolve.model.target import BaseImage, CellId
+
+
+class WheelVerdict(Enum):
+    """What is known of a wheel in a cell (DESIGN section 2)."""
+
+    LOADS = "loads"
+    LINKS = "links"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    PURE = "pure"
+
+
+class PlanVerdict(Enum):
+    """The weakest of a plan's torch-coupled wheels, best first."""
+
+    PROVEN = "proven"
+    DECLARED = "declared"
+    LINKED = "linked"
+    UNKNOWN = "unknown"
+
+
+class Strategy(Enum):
+    """On an image of the user's, or on a base image of ours."""
+
+    LAYERED = "layered"
+    STANDALONE = "standalone"
+
+
+class Layer(Enum):
+    """In which step of the Dockerfile a pin is installed: one requirements file each."""
+
+    TORCH = "torch"
+    PROJECT = "project"
+    REST = "rest"
+    BASE = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One package of the plan.
+
+    Attributes:
+        version: METADATA version (``2.7.0`` from the default index, ``2.7.0+cu128`` from torch's).
+        file: what is installed; ``file.index == "base"`` is already in the image.
+        layer: where the Dockerfile installs it.
+        no_deps: reason when its own requirements are not followed; None normally.
+        requested_by: who asks for it, sorted: package names, project names, ``ComfyUI``.
+        requires: names of pins that it needs, sorted (edges of the plan, dropped ones left out).
+        verdict: of its wheel.
+        torch_coupled: compiled and requires torch, or known to be.
+        vcs: ``(url, commit, subdirectory)`` for a git dependency; such a pin has no hash.
+        unread: why its metadata or bytes could not be read; None when they were.
+    """
+
+    name: str
+    version: str
+    file: IndexFile
+    layer: Layer
+    requested_by: tuple[str, ...]
+    requires: tuple[str, ...]
+    verdict: WheelVerdict
+    torch_coupled: bool = False
+    no_deps: str | None = None
+    vcs: tuple[str, str, str | None] | None = None
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedEdge:
+    """An exception: a dependency edge that is deliberately not followed, and why that is safe."""
+
+    package: str
+    dropped: str
+    reason: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuCoverage:
+    """SMs as compute capabilities (``8.6``), ascending.
+
+    Attributes:
+        native: every wheel with GPU code has machine code.
+        ptx: compiled from PTX at first use.
+        missing: compute capability → the wheels without code for it.
+        complete: False while only torch's own list is known (binaries were not read).
+    """
+
+    native: tuple[str, ...] = ()
+    ptx: tuple[str, ...] = ()
+    missing: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPackage:
+    """A package of the image's OS, and which wheels need it (``libgl1``, for ``opencv-python``)."""
+
+    name: str
+    soname: str | None
+    needed_by: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSource:
+    """A project that is placed in the image (under ``custom_nodes`` for a node)."""
+
+    name: str
+    is_node: bool
+    source: SourceLocation
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A solved cell: all that ``emit`` needs, and nothing that depends on time or machine.
+
+    Attributes:
+        cuda, torch: of the cell; torch None where nothing needs it.
+        torch_version: METADATA version of the torch pin; None without torch.
+        pins: sorted by name.
+        driver_min: ``570.26``; None for a CPU plan or when unknown.
+        overrides: requirements given by ``--override``, as text, sorted.
+        inventory: the base's, in a layered plan.
+        companions: rows of matrices/ that bound the solve (claimed), as evidence.
+        notes: one line each, for people.
+        indexes: label → URL of every index that a pin comes from, sorted.
+    """
+
+    cell: CellId
+    strategy: Strategy
+    image: BaseImage
+    verdict: PlanVerdict
+    pins: tuple[Pin, ...]
+    exceptions: tuple[DroppedEdge, ...] = ()
+    gpu: GpuCoverage = GpuCoverage()
+    gpus_asked: tuple[str, ...] = ()
+    driver_min: str | None = None
+    system_packages: tuple[SystemPackage, ...] = ()
+    weights: tuple[ModelFile, ...] = ()
+    nodes: tuple[NodeSource, ...] = ()
+    comfyui: ComfyUI | None = None
+    inventory: ImageInventory | None = None
+    overrides: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    notes: tuple[str, ...] = ()
+    needs_compiler: bool = False
+
+    def pin(self, name: str) -> Pin | None:
+        """The pin of that PEP 503 name."""
+        return next((pin for pin in self.pins if pin.name == name), None)
+
+    @property
+    def unlockable(self) -> tuple[Pin, ...]:
+        """Pins that cannot be locked: no hash, or bytes that nobody could read."""
+        return tuple(
+            pin
+            for pin in self.pins
+            if pin.layer is not Layer.BASE
+            and pin.vcs is None
+            and (pin.file.sha256 is None or pin.unread is not None)
+        )
+
+
+class CellStatus(Enum):
+    """How a cell ended."""
+
+    SOLVED = "solved"
+    INFEASIBLE = "infeasible"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A change that was tried and works."""
+
+    change: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A smallest set of facts that cannot hold together in a cell.
+
+    ``rejected`` are the choices that were ruled out on the way, one sentence each.
+    """
+
+    cell: str
+    facts: tuple[Evidence, ...]
+    reference: str = "no-common-version"
+    advice: tuple[Advice, ...] = ()
+    rejected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CellOutcome:
+    """One cell, tried. ``because`` are the facts behind a status that is not solved."""
+
+    cell: CellId
+    image: BaseImage
+    status: CellStatus
+    plan: Plan | None = None
+    conflict: Conflict | None = None
+    because: tuple[Evidence, ...] = ()

@@ -1,0 +1,154 @@
+"""What was read from what the user pointed at (DESIGN sections 2 and 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.package import Declared, DistMetadata, IndexFile
+
+
+class ProjectKind(Enum):
+    """What kind of thing the user named."""
+
+    NODE = "node"
+    PROJECT = "project"
+    WHEEL = "wheel"
+    REQUIREMENTS = "requirements"
+    SAMPLE = "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLocation:
+    """Where the project's own files come from, for the Dockerfile.
+
+    Attributes:
+        url: ``https://github.com/owner/repo`` for a clone; None for a folder without a remote.
+        commit: 40 hex digits; None outside git.
+        path: the local folder, for ``--source copy``; None for a remote.
+        date: commit date, UTC.
+    """
+
+    url: str | None = None
+    commit: str | None = None
+    path: str | None = None
+    date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WheelFact:
+    """A wheel found in the project's tree.
+
+    Attributes:
+        file: name, version, place, sha256 (None when its bytes could not be read).
+        metadata: None when it could not be read: then ``unread`` says why.
+        claims: what name, local version and folder say (torch, CUDA, ABI, platform), as evidence.
+        torch: specifier on torch that the claims add up to (``==2.7.*``), None without.
+        cuda: CUDA tag or major that they claim: ``cu126`` or ``cu12``; None without.
+        required: whether the project imports it unguarded at module level (claimed).
+        unread: why bytes or metadata could not be read, None when they were.
+    """
+
+    file: IndexFile
+    metadata: DistMetadata | None
+    claims: tuple[Evidence, ...] = ()
+    torch: str | None = None
+    cuda: str | None = None
+    required: bool = True
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A weight that the project loads (DESIGN section 7, ``weights``).
+
+    Attributes:
+        path: relative to ComfyUI's root, ``models/…``.
+        repo: Hub repository, ``url`` a direct address; both None when unknown.
+        site: ``nodes.py:221``, where the project loads it.
+        mechanism: as in DESIGN section 7, ``scan --json``.
+        gated: ``manual``, ``auto``, False when known not to be, None when unknown.
+        note: what a reader must know, one sentence.
+    """
+
+    path: str
+    site: str
+    mechanism: str
+    repo: str | None = None
+    url: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    gated: str | bool | None = None
+    required: bool = True
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOption:
+    """An index or flat page that a requirements file asks for (``--extra-index-url``, ``--find-links``)."""
+
+    kind: str
+    url: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """All that is known of one project without solving.
+
+    Attributes:
+        name: for people: ``ComfyUI-Trellis2``; also the folder under ``custom_nodes``.
+        reference: what the user typed.
+        requirements: declared ones, with file and line.
+        constraints: ``-c`` files: they bound versions and ask for nothing.
+        undeclared: imported but declared nowhere (claimed requirements).
+        wheels: wheels of the tree for Linux; ``foreign`` names those for other systems.
+        notes: what was set aside and why, one line each.
+        cutoff: a sample's own date: files uploaded later are not considered.
+        node_classes: names that the node registers, when known (for the smoke test).
+    """
+
+    name: str
+    reference: str
+    kind: ProjectKind
+    requirements: tuple[Declared, ...] = ()
+    constraints: tuple[Declared, ...] = ()
+    undeclared: tuple[Declared, ...] = ()
+    wheels: tuple[WheelFact, ...] = ()
+    foreign: tuple[str, ...] = ()
+    models: tuple[ModelFile, ...] = ()
+    indexes: tuple[IndexOption, ...] = ()
+    no_binary: frozenset[str] = frozenset()
+    only_binary: frozenset[str] = frozenset()
+    require_hashes: bool = False
+    hashes: tuple[tuple[str, frozenset[str]], ...] = ()
+    source: SourceLocation = field(default_factory=SourceLocation)
+    requires_python: str | None = None
+    cutoff: datetime | None = None
+    node_classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it is a ComfyUI node; ComfyUI's own requirements then join the solve."""
+        return self.kind in (ProjectKind.NODE, ProjectKind.SAMPLE)
+
+
+@dataclass(frozen=True, slots=True)
+class ComfyUI:
+    """The ComfyUI that a node is solved with.
+
+    Attributes:
+        version: ``0.3.64``; or the short commit where the release is not known.
+        commit: 40 hex digits; None for a local checkout outside git.
+        path: local checkout (``--comfyui PATH``), None when cloned.
+        requirements: lines of its requirements.txt with origin.
+    """
+
+    version: str
+    commit: str | None
+    path: str | None
+    requirements: tuple[Declared, ...]
+    url: str = "https://github.com/Comfy-Org/ComfyUI"

@@ -1,0 +1,1 @@
+"""What the user points at, read into ProjectFacts."""

@@ -1,0 +1,1 @@
+"""Outcomes become text, JSON and Markdown."""

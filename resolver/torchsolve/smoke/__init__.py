@@ -1,0 +1,1 @@
+"""Probes that run in an image, and what their answers mean."""

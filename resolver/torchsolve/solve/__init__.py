@@ -1,0 +1,1 @@
+"""From constraints to a plan: problem, engines, cells, conflicts."""

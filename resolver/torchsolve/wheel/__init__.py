@@ -1,0 +1,1 @@
+"""Wheel bytes and wheel names, read into Evidence."""
