@@ -1,0 +1,19 @@
+"""The console script. ``--version`` alone is answered before anything else is imported."""
+
+import sys
+
+from torchsolve import __version__
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        sys.stdout.write(f"torchsolve {__version__}\n")
+        return 0
+    from torchsolve.cli.app import run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
