@@ -26,7 +26,8 @@ class Evidence:
         subject: what it is about: a wheel, a project, a package, an image.
         statement: what it says, as a predicate: ``needs torch==2.7.0``.
         strength: claimed, declared, proven or observed.
-        origin: ``file:line``; ``METADATA of <file>``; ``<sha256> <member> <symbol>``; ``matrices/x.toml``.
+        origin: ``file:line``; ``METADATA of <file>``; ``<sha256> <member> <symbol>``;
+            ``matrices/x.toml``.
     """
 
     subject: str

@@ -22,7 +22,7 @@ class IndexFile:
         filename: as on the page.
         url: absolute URL; ``file:`` or a raw repository URL for a project's own wheel; None when
             only a recorded fact exists (samples), or for what a base image already holds.
-        index: ``default``, ``torch``, ``project``, ``base``, ``direct``, or the URL of a further index.
+        index: ``default``, ``torch``, ``project``, ``base``, ``direct``, or a further index's URL.
         sha256: None where the index gives none (such a file is never locked).
         size: bytes, None when not given.
         requires_python: the page's ``data-requires-python``; None when not given.
@@ -53,7 +53,7 @@ class IndexFile:
 
 @dataclass(frozen=True, slots=True)
 class IndexPage:
-    """A project page: its files, and the notes on what was set aside (PEP 825 names and the like)."""
+    """A project page: its files, and notes on what was set aside (PEP 825 names and the like)."""
 
     name: NormalizedName
     files: tuple[IndexFile, ...]

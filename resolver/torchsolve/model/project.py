@@ -87,7 +87,10 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class IndexOption:
-    """An index or flat page that a requirements file asks for (``--extra-index-url``, ``--find-links``)."""
+    """An index or flat page that a requirements file asks for.
+
+    ``kind`` is the option's name: ``--index-url``, ``--extra-index-url``, ``--find-links``.
+    """
 
     kind: str
     url: str

@@ -64,7 +64,7 @@ _CELL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CellId:
-    """The name of one point of the matrix: ``cp312-cu128-torch2.9.1-ubuntu24.04`` (DESIGN section 2).
+    """The name of one point of the matrix: ``cp312-cu128-torch2.9.1-ubuntu24.04``.
 
     ``os`` is ``base-`` and 8 hex digits of the inventory's digest in a layered cell.
     """

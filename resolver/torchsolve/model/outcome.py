@@ -1,0 +1,71 @@
+"""What a whole run of ``resolve`` or ``matrix`` ends with; what ``report/`` renders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, Plan
+from torchsolve.model.project import ProjectFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer of ``resolve``.
+
+    Attributes:
+        status: solved (exit 0), infeasible (3) or unknown (4).
+        projects: what was read.
+        plan: the chosen one; with ``unknown`` the best that can be shown, or None.
+        conflict: of the cell that came nearest, when infeasible; or why ``--base`` was refused.
+        tried: every cell that was tried, in order.
+        untried: how many cells the filters left that were not tried, since one was good enough.
+        reasons: what could not be decided, when unknown.
+        chosen_because: why this cell and not an earlier one, one line each.
+    """
+
+    status: CellStatus
+    projects: tuple[ProjectFacts, ...]
+    plan: Plan | None
+    conflict: Conflict | None
+    tried: tuple[CellOutcome, ...]
+    untried: int = 0
+    reasons: tuple[Evidence, ...] = ()
+    chosen_because: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The answer of ``matrix``: every cell that the filters leave, in order."""
+
+    projects: tuple[ProjectFacts, ...]
+    cells: tuple[CellOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check of a smoke test. ``status``: passed, failed or skipped. ``seconds``: wall time."""
+
+    name: str
+    status: str
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A failure that was recognized: its cause and what to do."""
+
+    reference: str
+    cause: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeReport:
+    """The answer of ``smoke``. ``status``: passed or failed."""
+
+    status: str
+    image: str
+    checks: tuple[CheckResult, ...]
+    diagnosis: tuple[Diagnosis, ...] = ()

@@ -1,0 +1,218 @@
+"""The usable versions of a package: which files of a page a target can install, best first.
+
+Rules: PEP 425 tags against the target, never the running interpreter; Requires-Python of the file
+(PEP 503); upload time against the cut-off (PEP 700; a file without a time is left out under a
+cut-off, as uv does); one file a version: the wheel with the best tag, then the highest build
+number, then an sdist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from torchsolve.model.package import DistMetadata, IndexFile
+from torchsolve.model.project import WheelFact
+from torchsolve.model.target import Target
+from torchsolve.solve.question import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice for a package.
+
+    Attributes:
+        version: of the file; of a virtual package, its value.
+        file: None for a virtual package.
+        metadata_file: another file of that version whose metadata stands for it (an sdist's
+            dependencies are taken from a wheel of the same version where there is one, as uv does).
+        wheel: set for a project's own wheel.
+        metadata: known without asking an index (a project's own wheel, an installed package).
+        unread: why nobody could read its metadata.
+        vcs: for a git reference.
+    """
+
+    version: Version
+    file: IndexFile | None = None
+    metadata_file: IndexFile | None = None
+    wheel: WheelFact | None = None
+    metadata: DistMetadata | None = None
+    unread: str | None = None
+    vcs: tuple[str, str, str | None] | None = None
+
+    @property
+    def yanked(self) -> bool:
+        """Withdrawn by its publisher (PEP 592)."""
+        return self.file is not None and self.file.yanked is not None
+
+
+@lru_cache(maxsize=32)
+def _ranks(target: Target) -> dict[str, int]:
+    return {str(tag): rank for rank, tag in enumerate(target.tags())}
+
+
+@lru_cache(maxsize=8192)
+def tag_rank(triple: str, target: Target) -> int | None:
+    """Rank of the best tag of a set like ``cp39.cp310-abi3-linux_x86_64``; None if none fits."""
+    ranks = _ranks(target)
+    pythons, abis, platforms = (part.split(".") for part in triple.split("-"))
+    found = [
+        ranks[tag]
+        for py in pythons
+        for abi in abis
+        for plat in platforms
+        if (tag := f"{py}-{abi}-{plat}") in ranks
+    ]
+    return min(found, default=None)
+
+
+def wheel_triple(filename: str) -> str:
+    """The three tags of a wheel file name: ``cp312-cp312-linux_x86_64`` (PEP 427)."""
+    return "-".join(filename[:-4].rsplit("-", 3)[1:])
+
+
+def _build_number(filename: str) -> tuple[int, str]:
+    parts = filename[:-4].split("-")
+    if len(parts) != 6:
+        return (0, "")
+    digits = "".join(c for c in parts[2] if c.isdigit())
+    return (int(digits or 0), parts[2])
+
+
+@lru_cache(maxsize=4096)
+def python_allows(requires_python: str, python_full: str) -> bool:
+    """Whether Requires-Python admits ``3.12.0``; a malformed one admits everything, as pip does."""
+    try:
+        return SpecifierSet(requires_python).contains(python_full, prereleases=True)
+    except InvalidSpecifier:
+        return True
+
+
+def index_options(
+    files: Iterable[IndexFile], target: Target, rules: Rules, name: NormalizedName
+) -> tuple[Option, ...]:
+    """Usable options of an index page, newest version first."""
+    by_version: dict[Version, list[IndexFile]] = {}
+    for file in files:
+        if _in_time(file, rules) and _hash_allowed(file, rules, name):
+            by_version.setdefault(file.version, []).append(file)
+    options = []
+    for version in sorted(by_version, reverse=True):
+        best = _best_file(by_version[version], target, rules, name)
+        if best is not None:
+            options.append(Option(version, best, _metadata_file(best, by_version[version])))
+    return tuple(options)
+
+
+def _in_time(file: IndexFile, rules: Rules) -> bool:
+    if rules.exclude_newer is None:
+        return True
+    return file.upload_time is not None and file.upload_time <= rules.exclude_newer
+
+
+def _hash_allowed(file: IndexFile, rules: Rules, name: NormalizedName) -> bool:
+    allowed = rules.hashes.get(name)
+    return allowed is None or f"sha256:{file.sha256}" in allowed
+
+
+def _named(names: frozenset[str], name: NormalizedName) -> bool:
+    return name in names or ":all:" in names
+
+
+def _best_file(
+    files: Sequence[IndexFile], target: Target, rules: Rules, name: NormalizedName
+) -> IndexFile | None:
+    full = f"{target.python}.0"
+    ranked = []
+    sdist = None
+    for file in files:
+        if file.requires_python and not python_allows(file.requires_python, full):
+            continue
+        if not file.is_wheel:
+            sdist = file if sdist is None or file.filename.endswith(".tar.gz") else sdist
+        elif not _named(rules.no_binary, name):
+            rank = tag_rank(wheel_triple(file.filename), target)
+            if rank is not None:
+                number, text = _build_number(file.filename)
+                ranked.append((rank, -number, text, file.filename, file))
+    if ranked:
+        return min(ranked, key=lambda row: row[:4])[4]
+    return None if _named(rules.only_binary, name) else sdist
+
+
+def _metadata_file(best: IndexFile, files: Sequence[IndexFile]) -> IndexFile | None:
+    if best.is_wheel:
+        return None
+    wheels = sorted((f for f in files if f.is_wheel), key=lambda f: f.filename)
+    return wheels[0] if wheels else None
+
+
+def wheel_options(
+    wheels: Iterable[WheelFact], target: Target, torch: Version | None
+) -> tuple[Option, ...]:
+    """Usable options among a project's own wheels.
+
+    Order (DESIGN section 5): newer version, then the folder that names the cell's torch, then the
+    path. Wheels of another Python or C library are left out.
+    """
+    usable = [
+        wheel for wheel in wheels if tag_rank(wheel_triple(wheel.file.filename), target) is not None
+    ]
+
+    def order(wheel: WheelFact) -> tuple[bool, str]:
+        names_torch = (
+            torch is not None
+            and wheel.torch is not None
+            and SpecifierSet(wheel.torch).contains(torch.public, prereleases=True)
+        )
+        return (not names_torch, wheel.file.place or wheel.file.filename)
+
+    usable.sort(key=order)
+    usable.sort(key=lambda wheel: wheel.file.version, reverse=True)
+    return tuple(
+        Option(
+            wheel.file.version,
+            wheel.file,
+            wheel=wheel,
+            metadata=wheel.metadata,
+            unread=wheel.unread,
+        )
+        for wheel in usable
+    )
+
+
+def why_unusable(files: Iterable[IndexFile], target: Target, rules: Rules) -> str | None:
+    """Why a target can install none of these files (of one version), in words; None if it can.
+
+    Read from the tags: the Pythons there are, the C library they ask for, or the cut-off date.
+    """
+    files = list(files)
+    timely = [file for file in files if _in_time(file, rules)]
+    if not timely:
+        return "was uploaded after the cut-off date"
+    if _best_file(timely, target, rules, timely[0].name) is not None:
+        return None
+    wheels = [file for file in timely if file.is_wheel]
+    if not wheels:
+        return "has no wheel"
+    full = f"{target.python}.0"
+    admitted = [
+        f for f in wheels if not f.requires_python or python_allows(f.requires_python, full)
+    ]
+    if not admitted:
+        return f"needs Python {wheels[0].requires_python}"
+    triples = sorted({wheel_triple(file.filename) for file in admitted})
+    relaxed = Target(target.python, target.platform, (2, 99))
+    if any(tag_rank(triple, relaxed) is not None for triple in triples):
+        floors = sorted({t.rsplit("-", 1)[1] for t in triples if tag_rank(t, relaxed) is not None})
+        return f"needs a newer glibc: {', '.join(floors)}"
+    machine = target.platform.machine
+    here = sorted({t.split("-", 1)[0] for t in triples if machine in t or t.endswith("-any")})
+    if here:
+        return f"has wheels for {', '.join(here)} only"
+    return f"has no wheel for Linux {machine}"

@@ -1,0 +1,111 @@
+"""What is asked of an engine: facts that must hold together, each of which can be left out.
+
+A fact is a requirement (of a project, of ComfyUI, of a flag, of a row in ``matrices/``) or a
+property of the cell (its Python, its C library, its CUDA). Leaving out a property widens what may
+be chosen; that is how a conflict can name ``<python>`` or ``<glibc>`` beside requirements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.project import WheelFact
+from torchsolve.model.target import Target
+from torchsolve.model.version import CudaTag, PythonVersion
+
+
+class FactKind(Enum):
+    """What a fact does to the problem."""
+
+    DEMAND = "demand"  # the package must be there, in a version that fits
+    BOUND = "bound"  # if the package is there, its version must fit
+    BUNDLED = "bundled"  # one of the project's own wheels of that name must be there
+    PYTHON = "python"
+    GLIBC = "glibc"
+    CUDA = "cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One statement of a question. ``requirement`` is None for the cell's properties."""
+
+    kind: FactKind
+    evidence: Evidence
+    requirement: Requirement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A row of ``matrices/``: ``package`` in ``specifier`` goes with these torches, and this CUDA.
+
+    It speaks of the default index's files only: another index's are built for its own tag.
+    """
+
+    package: NormalizedName
+    specifier: SpecifierSet
+    torch: SpecifierSet | None
+    cuda: CudaTag | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for a whole run, in every cell.
+
+    Attributes:
+        overrides: name → the requirement that replaces all others on it (``--override``).
+        no_deps: names whose edges are all dropped (``--no-deps NAME``).
+        no_edges: ``(name, dependency)`` pairs dropped (``--no-deps NAME:DEP``).
+        exclude_newer: files uploaded later do not exist.
+        no_binary, only_binary: names; ``:all:`` stands for every name.
+        wheels: a project's own wheels, by name.
+        companions: rows that tie a package to torch or CUDA where its METADATA does not.
+        inventory: of the image that is layered on.
+        names_only: METADATA of a project's own wheels is not read (``--evidence names``).
+    """
+
+    overrides: dict[NormalizedName, Requirement] = field(default_factory=dict)
+    no_deps: frozenset[str] = frozenset()
+    no_edges: frozenset[tuple[str, str]] = frozenset()
+    exclude_newer: datetime | None = None
+    no_binary: frozenset[str] = frozenset()
+    only_binary: frozenset[str] = frozenset()
+    hashes: dict[NormalizedName, frozenset[str]] = field(default_factory=dict)
+    wheels: dict[NormalizedName, tuple[WheelFact, ...]] = field(default_factory=dict)
+    companions: tuple[Companion, ...] = ()
+    inventory: ImageInventory | None = None
+    names_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Facts, the target they are asked for, and the cell's torch and CUDA.
+
+    ``cuda`` None means any; ``torch`` orders a project's own wheels (the folder that names it
+    first) and binds nothing by itself.
+    """
+
+    facts: tuple[Fact, ...]
+    target: Target
+    cuda: CudaTag | None
+    torch: Version | None
+    pythons: tuple[PythonVersion, ...] = ()
+
+    def demanded(self) -> frozenset[str]:
+        """Names that some fact asks for by name, without a direct reference."""
+        return frozenset(
+            canonicalize_name(fact.requirement.name)
+            for fact in self.facts
+            if fact.requirement is not None
+            and fact.kind is not FactKind.BOUND
+            and fact.requirement.url is None
+        )

@@ -1,0 +1,151 @@
+"""resolvelib over a ``Problem``.
+
+Roles: the provider only translates (bit sets to resolvelib's questions); the problem knows what
+packages and options there are; nothing here touches an index. Two things keep the search from
+running away on infeasible input (measured, see ``ARCHITECTURE.md``): names that caused the last
+backtrack are looked at first, as pip does, and an option whose own edges already contradict what is
+known is skipped before it is tried (one-step look-ahead).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from resolvelib import AbstractProvider, BaseReporter, Resolver
+from resolvelib.resolvers import (
+    RequirementInformation,
+    ResolutionImpossible,
+    ResolutionTooDeep,
+)
+
+from torchsolve.solve.engine import (
+    Answer,
+    Confirm,
+    GaveUp,
+    Infeasible,
+    Rejection,
+    Solved,
+    confirm_all,
+)
+from torchsolve.solve.masks import bits
+from torchsolve.solve.problem import Edge, Problem
+
+ROUNDS = 4000
+
+
+class Pick(NamedTuple):
+    """A candidate: a package key and the position of an option."""
+
+    key: str
+    position: int
+
+
+class _Provider(AbstractProvider[Edge, Pick, str]):
+    def __init__(self, problem: Problem, confirm: Confirm) -> None:
+        self.problem = problem
+        self.confirm = confirm
+        self.rejections: list[Rejection] = []
+        self._order: dict[str, int] = {}
+
+    def identify(self, requirement_or_candidate: Edge | Pick) -> str:
+        return requirement_or_candidate.key
+
+    def get_preference(
+        self,
+        identifier: str,
+        resolutions: Mapping[str, Pick],  # noqa: ARG002 - resolvelib calls by keyword
+        candidates: Mapping[str, Iterator[Pick]],  # noqa: ARG002
+        information: Mapping[str, Iterator[RequirementInformation[Edge, Pick]]],
+        backtrack_causes: Sequence[RequirementInformation[Edge, Pick]],  # noqa: ARG002
+    ) -> tuple[bool, int]:
+        """Forced names first, then in order of discovery."""
+        mask = self._known(information.get(identifier, iter(())), identifier)
+        return (mask.bit_count() > 1, self._order.setdefault(identifier, len(self._order)))
+
+    def _known(self, rows: Iterable[RequirementInformation[Edge, Pick]], identifier: str) -> int:
+        mask = self.problem.bound(identifier)
+        for row in rows:
+            mask &= row.requirement.mask
+        return mask
+
+    def narrow_requirement_selection(
+        self,
+        identifiers: Iterable[str],
+        resolutions: Mapping[str, Pick],  # noqa: ARG002 - resolvelib calls by keyword
+        candidates: Mapping[str, Iterator[Pick]],  # noqa: ARG002
+        information: Mapping[str, Iterator[RequirementInformation[Edge, Pick]]],  # noqa: ARG002
+        backtrack_causes: Sequence[RequirementInformation[Edge, Pick]],
+    ) -> Iterable[str]:
+        """The causes of the last backtrack, where some of them are still open."""
+        names = list(identifiers)
+        causes = {cause.requirement.key for cause in backtrack_causes}
+        causes |= {cause.parent.key for cause in backtrack_causes if cause.parent is not None}
+        return [name for name in names if name in causes] or names
+
+    def find_matches(
+        self,
+        identifier: str,
+        requirements: Mapping[str, Iterator[Edge]],
+        incompatibilities: Mapping[str, Iterator[Pick]],
+    ) -> Callable[[], Iterator[Pick]]:
+        mask = self.problem.bound(identifier)
+        for edge in requirements.get(identifier, iter(())):
+            mask &= edge.mask
+        for pick in incompatibilities.get(identifier, iter(())):
+            mask &= ~(1 << pick.position)
+        known = {key: list(requirements[key]) for key in requirements}
+        return lambda: self._survivors(identifier, mask, known)
+
+    def _survivors(
+        self, key: str, mask: int, known: Mapping[str, Sequence[Edge]]
+    ) -> Iterator[Pick]:
+        options = self.problem.package(key).options
+        for position in bits(mask):
+            broken = self._broken_edge(key, position, known)
+            if broken is None:
+                yield Pick(key, position)
+            else:
+                self.rejections.append(Rejection(key, options[position], broken))
+
+    def _broken_edge(
+        self, key: str, position: int, known: Mapping[str, Sequence[Edge]]
+    ) -> Edge | None:
+        for edge in self.problem.edges(key, position):
+            mask = edge.mask & self.problem.bound(edge.key)
+            for other in known.get(edge.key, ()):
+                mask &= other.mask
+            if not mask:
+                return edge
+        option = self.problem.package(key).options[position]
+        reason = self.confirm(option)
+        return None if reason is None else Edge(key, 0, reason, (key, position))
+
+    def is_satisfied_by(self, requirement: Edge, candidate: Pick) -> bool:
+        return bool(requirement.mask >> candidate.position & 1)
+
+    def get_dependencies(self, candidate: Pick) -> Iterable[Edge]:
+        edges = self.problem.edges(candidate.key, candidate.position)
+        self.problem.prefetch((edge.key, edge.mask) for edge in edges)
+        return edges
+
+
+class ResolvelibEngine:
+    """The first engine. A run ends after ``rounds`` rounds with ``GaveUp``."""
+
+    name = "resolvelib"
+
+    def __init__(self, rounds: int = ROUNDS) -> None:
+        self._rounds = rounds
+
+    def solve(self, problem: Problem, confirm: Confirm = confirm_all) -> Answer:
+        """Answer the problem. Raises UnknownError when an index is out of reach."""
+        provider = _Provider(problem, confirm)
+        resolver: Resolver[Edge, Pick, str] = Resolver(provider, BaseReporter())
+        try:
+            result = resolver.resolve(problem.roots, max_rounds=self._rounds)
+        except ResolutionImpossible:
+            return Infeasible(tuple(dict.fromkeys(provider.rejections)))
+        except (ResolutionTooDeep, RecursionError):
+            return GaveUp(self._rounds)
+        return Solved({key: pick.position for key, pick in result.mapping.items()})

@@ -1,0 +1,55 @@
+"""What the solver reads from outside, as Protocols: it never opens a socket or a file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+
+from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
+
+
+class Index(Protocol):
+    """A package index, lazily read and cached.
+
+    ``page`` and ``metadata`` raise UnknownError when the thing is out of reach or cannot be told
+    without running code. The ``prefetch`` methods are best effort and raise nothing.
+    """
+
+    def page(self, name: NormalizedName) -> IndexPage:
+        """All files of a project; no files when the index does not have it."""
+
+    def metadata(self, file: IndexFile) -> DistMetadata:
+        """Core metadata of one file."""
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """Read these pages at once."""
+
+    def prefetch_metadata(self, files: Iterable[IndexFile]) -> None:
+        """Read the metadata of these files at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectFile:
+    """What a direct reference (PEP 508 ``name @ url``) leads to.
+
+    Attributes:
+        file: name and version as far as they are known; version ``0`` when only a build can tell.
+        metadata: None when it cannot be read without running code: ``unread`` says why.
+        vcs: ``(url, commit, subdirectory)`` for git.
+    """
+
+    file: IndexFile
+    metadata: DistMetadata | None
+    vcs: tuple[str, str, str | None] | None = None
+    unread: str | None = None
+
+
+class DirectReader(Protocol):
+    """Reads what a direct reference points at, without running it."""
+
+    def read(self, requirement: Requirement, origin: str) -> DirectFile:
+        """Raises UnknownError when it is out of reach, UsageError when it is malformed."""
