@@ -129,8 +129,6 @@ class Plan:
     """A solved cell: all that ``emit`` needs, and nothing that depends on time or machine.
 
     Attributes:
-        cuda, torch: of the cell; torch None where nothing needs it.
-        torch_version: METADATA version of the torch pin; None without torch.
         pins: sorted by name.
         driver_min: ``570.26``; None for a CPU plan or when unknown.
         overrides: requirements given by ``--override``, as text, sorted.
@@ -160,6 +158,13 @@ class Plan:
     disagreements: tuple[Disagreement, ...] = ()
     notes: tuple[str, ...] = ()
     needs_compiler: bool = False
+    companions: tuple[Evidence, ...] = ()
+
+    @property
+    def torch_version(self) -> str | None:
+        """METADATA version of the torch pin; None without torch."""
+        pin = self.pin("torch")
+        return pin.version if pin else None
 
     def pin(self, name: str) -> Pin | None:
         """The pin of that PEP 503 name."""

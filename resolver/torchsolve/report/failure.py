@@ -1,0 +1,60 @@
+"""A resolution without a plan as an error: the conflict, a line a fact, and what to do."""
+
+from __future__ import annotations
+
+from torchsolve.errors import NoPlanError, TorchsolveError, UnknownError
+from torchsolve.model.outcome import Resolution
+from torchsolve.model.plan import CellStatus, Conflict
+from torchsolve.report.redact import redact
+from torchsolve.report.screen import Block, Cell, Screen, row
+from torchsolve.report.text import counted
+
+
+def resolution_error(resolution: Resolution) -> TorchsolveError | None:
+    """The error that a resolution ends with; None when it is solved."""
+    if resolution.status is CellStatus.SOLVED:
+        return None
+    if resolution.status is CellStatus.UNKNOWN:
+        return _undecided(resolution)
+    return _no_plan(resolution)
+
+
+def error_screen(error: TorchsolveError) -> Screen:
+    """``error: reference  [origin] message``, the facts, ``hint: …``."""
+    origin = f"[{redact(error.origin)}] " if error.origin else ""
+    first = Cell(f"error: {error.reference}  {origin}{redact(error.message)}", "bold red")
+    facts = tuple(row(redact(fact)) for fact in error.facts)
+    hint = (row(f"hint: {redact(error.hint)}"),) if error.hint else ()
+    return (Block((row(first),), indent=0), Block(facts), Block(hint, indent=0))
+
+
+def conflict_facts(conflict: Conflict) -> tuple[str, ...]:
+    """One line a fact, then what was ruled out on the way."""
+    rejected = tuple(f"rejected: {choice}" for choice in conflict.rejected)
+    return tuple(str(fact) for fact in conflict.facts) + rejected
+
+
+def _no_plan(resolution: Resolution) -> NoPlanError:
+    conflict = resolution.conflict
+    if conflict is None:
+        hint = "torchsolve facts show images, or fewer of --torch --cuda --python --image"
+        return NoPlanError("no-cell", "the filters leave no cell to try", hint=hint)
+    others = len({str(outcome.cell) for outcome in resolution.tried} - {conflict.cell})
+    advice = "; ".join(f"{a.change} gives {a.then}" for a in conflict.advice)
+    more = f"torchsolve matrix shows why {counted(others, 'other cell')} failed" if others else ""
+    return NoPlanError(
+        conflict.reference,
+        f"cell {conflict.cell}",
+        facts=conflict_facts(conflict),
+        hint=advice or more,
+    )
+
+
+def _undecided(resolution: Resolution) -> UnknownError:
+    facts = tuple(str(reason) for reason in resolution.reasons)
+    if resolution.plan:
+        message = f"cell {resolution.plan.cell} may hold, but not all of it could be read"
+        hint = "--allow-unknown writes its files all the same"
+    else:
+        message, hint = "no cell could be decided", "try again with the index in reach"
+    return UnknownError("undecided", message, facts=facts, hint=hint)

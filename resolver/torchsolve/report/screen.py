@@ -1,0 +1,76 @@
+"""Text as a value: blocks of aligned rows, painted for a width and with or without colour."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+UNBOUNDED = 10_000
+"""The width of a pipe or a file: nothing is wrapped there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Text with a meaning; ``style`` is a rich style and never says what the text does not."""
+
+    text: str
+    style: str = ""
+
+
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows whose columns align, below an optional heading; the last column takes the rest."""
+
+    rows: tuple[Row, ...]
+    heading: str = ""
+    indent: int = 2
+    gap: int = 4
+
+
+Screen = tuple[Block, ...]
+
+
+def row(*cells: str | Cell) -> Row:
+    """A row; plain texts become cells without a style."""
+    return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells)
+
+
+def paint(screen: Iterable[Block], *, width: int = UNBOUNDED, colour: bool = False) -> str:
+    """The screen as text: blocks apart by an empty line, no blanks at the end of a line."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for number, block in enumerate(part for part in screen if part.rows or part.heading):
+        if number:
+            console.print()
+        if block.heading:
+            console.print(" " * block.indent + block.heading, markup=False)
+        console.print(_grid(block, deeper=2 if block.heading else 0))
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+
+
+def _grid(block: Block, deeper: int) -> object:
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = max((len(cells) for cells in block.rows), default=0)
+    table = Table.grid(padding=(0, block.gap, 0, 0))
+    for number in range(columns):
+        table.add_column(overflow="fold", no_wrap=number + 1 < columns)
+    for cells in block.rows:
+        table.add_row(*(Text(cell.text, style=cell.style) for cell in cells))
+    return Padding(table, (0, 0, 0, block.indent + deeper), expand=False)
