@@ -1,0 +1,146 @@
+"""METADATA and PKG-INFO (core metadata) as declared evidence.
+
+In: the text. Out: ``DistMetadata``. ``packaging`` reads the headers: wheel-inspect's parser for
+METADATA fails as a whole on the first line that is no requirement (a variant marker,
+``pytz (>dev)``), and such lines are to be set aside one by one. wheel-inspect reads WHEEL and
+RECORD (``archive``).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from packaging.markers import InvalidMarker, Marker
+from packaging.metadata import RawMetadata, parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from torchsolve.errors import UsageError
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.package import Declared, DistMetadata
+
+# PEP 817's markers; packaging 26.3 raises InvalidRequirement on each of them.
+_VARIANT_MARKER = re.compile(r"\bvariant_(label|properties|features|namespaces)\b")
+_HEADERS_END = re.compile(r"\r?\n\r?\n")
+
+# Old metadata that pip once took and uv still takes, and what it means.
+_REPAIRS = (
+    (re.compile(r"(>=|<=|~=|>|<)\s*(\d+(?:\.\d+)*)\.\*"), r"\1\2"),
+    (re.compile(r"!=\s*~\s*(\d+(?:\.\d+)*)"), r"!=\1.*"),
+    (re.compile(r"(\d)\s*(>=|<=|==|!=|~=|>|<)"), r"\1,\2"),
+    (re.compile(r",\s*(?=$|\))"), ""),
+)
+
+
+def parse_metadata(text: str, origin: str) -> DistMetadata:
+    """Reads a METADATA or PKG-INFO file.
+
+    Args:
+        origin: where the text is from, as it is to stand in the evidence: ``METADATA of x.whl``.
+
+    Raises:
+        UsageError: ``bad-metadata`` where Name or Version is missing or malformed.
+    """
+    raw = read_headers(text)
+    notes: list[str] = []
+    lines = [line for line in raw.get("requires_dist", ()) if _usable(line, origin, notes)]
+    name, version = _identity(raw, origin)
+    return build_metadata(
+        name,
+        version,
+        lines,
+        origin=origin,
+        requires_python=raw.get("requires_python"),
+        extras=raw.get("provides_extra", ()),
+        notes=notes,
+    )
+
+
+def read_headers(text: str) -> RawMetadata:
+    """The header fields alone: the description, most of the file, says nothing to a solver."""
+    return parse_email(_HEADERS_END.split(text, maxsplit=1)[0] + "\n\n")[0]
+
+
+def build_metadata(
+    name: str,
+    version: str,
+    requires: list[str],
+    *,
+    origin: str,
+    requires_python: str | None,
+    extras: list[str] | tuple[str, ...],
+    notes: list[str],
+) -> DistMetadata:
+    """Metadata from fields that ``parse_metadata`` has passed before (an index's cache)."""
+    subject, declared = f"{name} {version}", Strength.DECLARED
+    return DistMetadata(
+        canonicalize_name(name),
+        Version(version),
+        tuple(
+            Declared(
+                requirement(line), Evidence(subject, f"needs {line}", Strength.DECLARED, origin)
+            )
+            for line in requires
+        ),
+        requires_python,
+        frozenset(map(canonicalize_name, extras)),
+        tuple(notes),
+    )
+
+
+@lru_cache(maxsize=65536)
+def requirement(line: str) -> Requirement:
+    """One Requires-Dist line, with the repairs that old metadata needs.
+
+    The value is shared and must not be changed. Raises InvalidRequirement where it
+    is none.
+    """
+    head, mark, condition = line.partition(";")
+    if not mark or "@" in head:
+        return Requirement(line) if mark else _head(head)
+    found = _head(head)
+    found.marker = _marker(condition.strip())
+    return found
+
+
+def _head(text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        for pattern, meant in _REPAIRS:
+            text = pattern.sub(meant, text)
+        return Requirement(text)
+
+
+@lru_cache(maxsize=4096)
+def _marker(condition: str) -> Marker:
+    # Markers take most of the time of a requirement, and few of them differ: extra == "test".
+    try:
+        return Marker(condition)
+    except InvalidMarker as error:
+        raise InvalidRequirement(str(error)) from None
+
+
+def _usable(line: str, origin: str, notes: list[str]) -> bool:
+    try:
+        requirement(line)
+    except InvalidRequirement:
+        why = "variant marker" if _VARIANT_MARKER.search(line) else "not a requirement"
+        notes.append(f"set aside, {why}: {line} [{origin}]")
+        return False
+    return True
+
+
+def _identity(raw: RawMetadata, origin: str) -> tuple[str, str]:
+    name, version = raw.get("name"), raw.get("version")
+    if not name or not version:
+        missing = "Version" if name else "Name"
+        raise UsageError("bad-metadata", f"there is no {missing}", origin=origin)
+    try:
+        Version(version)
+    except InvalidVersion:
+        message = f"Version is {version!r}, which is no version"
+        raise UsageError("bad-metadata", message, origin=origin) from None
+    return name, version
