@@ -1,8 +1,8 @@
 """The error tree: every failure a user can meet, with its exit code.
 
 An error is a value: a kebab-case ``reference`` that can be searched for, a ``message`` that says
-what is wrong, an ``origin`` that says where, a ``hint`` that says what to do, and the ``facts`` that led
-there. The exit code belongs to the class (DESIGN section 6); a test holds the codes apart.
+what is wrong, an ``origin`` that says where, a ``hint`` that says what to do, and the ``facts``
+that led there. The exit code belongs to the class (DESIGN section 6); a test holds the codes apart.
 Only ``cli/`` turns an error into text.
 """
 

@@ -126,7 +126,7 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
 
     def get_dependencies(self, candidate: Pick) -> Iterable[Edge]:
         edges = self.problem.edges(candidate.key, candidate.position)
-        self.problem.prefetch((edge.key, edge.mask) for edge in edges)
+        self.problem.prefetch(edges)
         return edges
 
 
@@ -141,6 +141,7 @@ class ResolvelibEngine:
     def solve(self, problem: Problem, confirm: Confirm = confirm_all) -> Answer:
         """Answer the problem. Raises UnknownError when an index is out of reach."""
         provider = _Provider(problem, confirm)
+        problem.prefetch(problem.roots)
         resolver: Resolver[Edge, Pick, str] = Resolver(provider, BaseReporter())
         try:
             result = resolver.resolve(problem.roots, max_rounds=self._rounds)

@@ -1,0 +1,194 @@
+"""The packages of a problem and their options, read from the index when they are first asked for.
+
+``name[extra]`` is a package of its own with the same options, tied to ``name`` at the same
+position. ``<python>`` and ``<cuda>`` are virtual packages with one option, the cell's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from torchsolve.errors import UnknownError
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
+from torchsolve.solve.installed import installed_option
+from torchsolve.solve.masks import specifier_mask
+from torchsolve.solve.options import Option, index_options, wheel_options, why_unusable
+from torchsolve.solve.question import Question, Rules
+from torchsolve.solve.sources import DirectReader, Index
+
+PYTHON = "<python>"
+CUDA = "<cuda>"
+
+
+def make_key(name: str, extra: str = "") -> str:
+    """``torch`` or ``torch[extra]``, normalized (PEP 503, PEP 685)."""
+    base = canonicalize_name(name)
+    return f"{base}[{canonicalize_name(extra)}]" if extra else base
+
+
+def split_key(key: str) -> tuple[NormalizedName, str]:
+    """The inverse of ``make_key``."""
+    name, _, rest = key.partition("[")
+    return NormalizedName(name), rest.removesuffix("]")
+
+
+@dataclass(slots=True)
+class Package:
+    """One package of a problem. ``everything`` has a bit for each option."""
+
+    key: str
+    name: NormalizedName
+    extra: str
+    options: tuple[Option, ...]
+    page: IndexPage | None = None
+    error: UnknownError | None = None
+    _masks: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> int:
+        """All bits."""
+        return (1 << len(self.options)) - 1
+
+    def admitted(self, specifier: SpecifierSet) -> int:
+        """Bit set of a specifier, computed once."""
+        text = str(specifier)
+        mask = self._masks.get(text)
+        if mask is None:
+            mask = self._masks[text] = specifier_mask(specifier, self.options)
+        return mask
+
+
+class Shelf:
+    """All packages of one question, each read once."""
+
+    def __init__(
+        self, question: Question, rules: Rules, index: Index, direct: DirectReader
+    ) -> None:
+        self._question = question
+        self._rules = rules
+        self._index = index
+        self._direct = direct
+        self._packages: dict[str, Package] = {}
+        self._directs: dict[str, Option] = {}
+        self._installed = {d.name: d for d in rules.inventory.dists} if rules.inventory else {}
+
+    def package(self, key: str) -> Package:
+        """The package of that key. Raises UnknownError when its page is out of reach."""
+        package = self._packages.get(key)
+        if package is None:
+            package = self._packages[key] = self._read(key)
+        if package.error is not None:
+            raise package.error
+        return package
+
+    def _read(self, key: str) -> Package:
+        if key == PYTHON:
+            return _virtual(key, Version(str(self._question.target.python)))
+        if key == CUDA:
+            cuda = self._question.cuda
+            return _virtual(key, Version((cuda.dotted if cuda else None) or "0"))
+        name, extra = split_key(key)
+        if extra:
+            base = self.package(name)
+            return Package(key, name, extra, base.options, base.page)
+        if name in self._directs:
+            return Package(name, name, "", (self._directs[name],))
+        return self._read_named(name)
+
+    def _read_named(self, name: NormalizedName) -> Package:
+        question, rules = self._question, self._rules
+        known = (
+            *self._installed_options(name),
+            *wheel_options(rules.wheels.get(name, ()), question.target, question.torch),
+        )
+        try:
+            page = self._index.page(name)
+        except UnknownError as error:
+            return Package(name, name, "", known, error=None if known else error)
+        found = index_options(page.files, question.target, rules, name)
+        return Package(name, name, "", (*known, *found), page)
+
+    def _installed_options(self, name: NormalizedName) -> tuple[Option, ...]:
+        dist = self._installed.get(name)
+        if dist is None:
+            return ()
+        try:
+            return (installed_option(dist),)
+        except InvalidVersion:
+            return ()
+
+    def add_direct(self, requirement: Requirement, origin: str) -> None:
+        """Let a direct reference be the only option of its name. Raises UnknownError."""
+        name = canonicalize_name(requirement.name)
+        if name in self._directs or name in self._rules.wheels or name in self._packages:
+            return
+        found = self._direct.read(requirement, origin)
+        self._directs[name] = Option(
+            found.file.version,
+            found.file,
+            metadata=found.metadata,
+            unread=found.unread,
+            vcs=found.vcs,
+        )
+
+    def metadata(self, name: NormalizedName, option: Option) -> DistMetadata | None:
+        """Core metadata of an option; None where it cannot be told without running code.
+
+        Raises UnknownError when an index is out of reach.
+        """
+        if option.file is None or option.metadata is not None or option.unread is not None:
+            return option.metadata
+        if name in self._rules.no_deps:
+            return None
+        try:
+            return self._index.metadata(option.metadata_file or option.file)
+        except UnknownError as error:
+            if error.reference != "no-static-metadata":
+                raise
+            return None
+
+    def prefetch(self, keys: Iterable[str]) -> None:
+        """Read the pages of these keys at once, those that are not there yet."""
+        names = {split_key(key)[0] for key in keys if not key.startswith("<")}
+        missing = sorted(name for name in names if name not in self._packages)
+        if len(missing) > 1:
+            self._index.prefetch(missing)
+
+    def prefetch_metadata(self, options: Iterable[Option]) -> None:
+        """Read the metadata of these options at once."""
+        files = [
+            option.metadata_file or option.file
+            for option in options
+            if option.file is not None and option.metadata is None and option.unread is None
+        ]
+        if len(files) > 1:
+            self._index.prefetch_metadata(files)
+
+    def unusable(self, requirement: Requirement) -> tuple[Evidence, ...]:
+        """Versions that the requirement names and the target cannot install, and why."""
+        package = self.package(make_key(requirement.name))
+        if package.page is None:
+            return ()
+        usable = {option.version for option in package.options}
+        by_version: dict[Version, list[IndexFile]] = {}
+        for file in package.page.files:
+            if file.version not in usable and requirement.specifier.contains(file.version):
+                by_version.setdefault(file.version, []).append(file)
+        reasons = []
+        for version in sorted(by_version, reverse=True):
+            reason = why_unusable(by_version[version], self._question.target, self._rules)
+            if reason:
+                label, origin = f"{package.name} {version}", f"index page of {package.name}"
+                reasons.append(Evidence(label, reason, Strength.DECLARED, origin))
+        return tuple(reasons)
+
+
+def _virtual(key: str, version: Version) -> Package:
+    return Package(key, NormalizedName(key), "", (Option(version),))
