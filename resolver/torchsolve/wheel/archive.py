@@ -1,8 +1,8 @@
 """Wheel files: the members that say what is in them, never the whole of it.
 
 In: a path or bytes that can be sought in (a range reader too). Out: what METADATA, WHEEL and RECORD
-say. ``wheel_inspect.inspect_wheel`` hashes every member of a file (seconds for a torch wheel); here its
-parsers are given the two small members that they are for.
+say. ``wheel_inspect.inspect_wheel`` hashes every member of a file (seconds for a torch wheel); here
+its parsers are given the two small members that they are for.
 """
 
 from __future__ import annotations

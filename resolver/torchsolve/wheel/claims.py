@@ -34,7 +34,7 @@ class Claims:
 
     Attributes:
         torch: a specifier, ``==2.7.*``, ``==2.7.0``, ``>=2.9.0``.
-        cuda: ``cu126``, or ``cu12`` where only the major is said or that tag was never torch's.
+        cuda: ``cu126``, or ``cu12`` where only the major is said or no known torch has that tag.
         python: tags of the file name, ``cp312``, ``cp39-abi3``.
         cxx11_abi: the C++ ABI that it says.
         platform: ``linux x86_64``, ``windows``, ``macos``, ``any``.
@@ -181,7 +181,7 @@ def _decode(groups: dict[str, str], origin: str) -> Iterator[_Said]:
 
 
 def _cuda(groups: dict[str, str]) -> str | None:
-    """``126`` and ``12.6`` → ``cu126``; ``12`` → ``cu12``; a tag that torch never had → its major."""
+    """``126``, ``12.6`` → ``cu126``; ``12`` → ``cu12``; a tag of no known torch → its major."""
     digits = groups.get("cu", groups.get("cumaj", "")).replace(".", "")
     if len(digits) < 3:
         return f"cu{digits}" if digits else None

@@ -79,9 +79,7 @@ def build_metadata(
         canonicalize_name(name),
         Version(version),
         tuple(
-            Declared(
-                requirement(line), Evidence(subject, f"needs {line}", Strength.DECLARED, origin)
-            )
+            Declared(requirement(line), Evidence(subject, f"needs {line}", declared, origin))
             for line in requires
         ),
         requires_python,
