@@ -1,0 +1,109 @@
+"""Smoke probe: does ComfyUI start, and are the node's classes registered?
+
+Runs inside the image; standard library only, Python 3.9 or newer. Reads a JSON file named by the first
+argument: ``{"path": folder of main.py, "gpu": bool, "timeout": seconds, "port": number}``. Prints one
+line on stdout, after ``@torchsolve ``: ``{"name": "comfyui", "ready": bool, "exit": code or null,
+"seconds", "log", "classes": {class: module}, "error"}``. What that means is judged outside.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+READY = "To see the GUI go to"
+LOG = 200_000
+
+
+def start(options):
+    """ComfyUI as a process group of its own, both outputs in one pipe."""
+    command = [sys.executable, "-u", "main.py", "--listen", "127.0.0.1", "--port", str(options["port"])]
+    if not options["gpu"]:
+        command.append("--cpu")
+    return subprocess.Popen(
+        command,
+        cwd=options["path"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def follow(process, lines, ready):
+    """Read the log to its end, in a thread; ``ready`` is set at the line that says where the GUI is."""
+    for raw in process.stdout:
+        line = raw.decode("utf-8", "replace")
+        lines.append(line)
+        if READY in line:
+            ready.set()
+
+
+def wait(process, ready, timeout):
+    """Until the GUI line, the end of the process, or the timeout."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline and process.poll() is None:
+        if ready.wait(0.2):
+            return
+
+
+def object_info(port, timeout):
+    """Class name to the module that registered it. Raises OSError or ValueError."""
+    url = "http://127.0.0.1:%d/object_info" % port
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=timeout) as answer:
+        nodes = json.load(answer)
+    return {name: str(node.get("python_module", "")) for name, node in nodes.items()}
+
+
+def stop(process):
+    """End the whole group."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(10)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        process.kill()
+        process.wait()
+
+
+def run(options):
+    """The facts of one start."""
+    began = time.monotonic()
+    lines, ready = [], threading.Event()
+    process = start(options)
+    reader = threading.Thread(target=follow, args=(process, lines, ready), daemon=True)
+    reader.start()
+    wait(process, ready, options["timeout"])
+    code, classes, error = process.poll(), {}, ""
+    if ready.is_set():
+        try:
+            classes = object_info(options["port"], 60)
+        except (OSError, ValueError) as problem:
+            error = "/object_info: %s" % problem
+    stop(process)
+    reader.join(5)
+    return {
+        "name": "comfyui",
+        "ready": ready.is_set(),
+        "exit": code,
+        "seconds": round(time.monotonic() - began, 3),
+        "log": "".join(lines)[-LOG:],
+        "classes": classes,
+        "error": error,
+    }
+
+
+def main():
+    """Print the facts."""
+    with open(sys.argv[1]) as file:
+        options = json.load(file)
+    sys.stdout.write("\n@torchsolve " + json.dumps(run(options)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
