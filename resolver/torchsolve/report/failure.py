@@ -25,7 +25,11 @@ def error_screen(error: TorchsolveError) -> Screen:
     first = Cell(f"error: {error.reference}  {origin}{redact(error.message)}", "bold red")
     facts = tuple(row(redact(fact)) for fact in error.facts)
     hint = (row(f"hint: {redact(error.hint)}"),) if error.hint else ()
-    return (Block((row(first),), indent=0), Block(facts), Block(hint, indent=0))
+    return (
+        Block((row(first),), indent=0),
+        Block(facts, apart=False),
+        Block(hint, indent=0, apart=False),
+    )
 
 
 def conflict_facts(conflict: Conflict) -> tuple[str, ...]:

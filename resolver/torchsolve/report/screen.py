@@ -23,12 +23,16 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows whose columns align, below an optional heading; the last column takes the rest."""
+    """Rows whose columns align, below an optional heading; the last column takes the rest.
+
+    ``apart``: an empty line comes before it, where anything does.
+    """
 
     rows: tuple[Row, ...]
     heading: str = ""
     indent: int = 2
     gap: int = 4
+    apart: bool = True
 
 
 Screen = tuple[Block, ...]
@@ -40,7 +44,7 @@ def row(*cells: str | Cell) -> Row:
 
 
 def paint(screen: Iterable[Block], *, width: int = UNBOUNDED, colour: bool = False) -> str:
-    """The screen as text: blocks apart by an empty line, no blanks at the end of a line."""
+    """The screen as text: no blanks at the end of a line."""
     from rich.console import Console
 
     out = io.StringIO()
@@ -54,7 +58,7 @@ def paint(screen: Iterable[Block], *, width: int = UNBOUNDED, colour: bool = Fal
         legacy_windows=False,
     )
     for number, block in enumerate(part for part in screen if part.rows or part.heading):
-        if number:
+        if number and block.apart:
             console.print()
         if block.heading:
             console.print(" " * block.indent + block.heading, markup=False)

@@ -1,0 +1,107 @@
+"""The command line: which commands there are, and what every run ends with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from torchsolve import __version__
+from torchsolve.cli import emit, facts, image, inspect, matrix, resolve, run_image, scan, why
+from torchsolve.cli.console import View, print_json
+from torchsolve.cli.failures import INTERRUPTED, defect, disk_error, fail, quiet_pipe
+from torchsolve.errors import TorchsolveError, UsageError
+
+app = typer.Typer(
+    name="torchsolve",
+    help="Proves that a PyTorch container will work before anyone builds it.",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(resolve.resolve)
+app.command()(matrix.matrix)
+app.command()(why.why)
+app.command()(inspect.inspect)
+app.command()(scan.scan)
+app.command()(emit.emit)
+app.command()(run_image.build)
+app.command()(run_image.smoke)
+app.add_typer(image.app, name="image")
+app.add_typer(facts.app, name="facts")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", help="show the version")] = False,
+    json_: Annotated[bool, typer.Option("--json", hidden=True)] = False,
+) -> None:
+    """Proves that a PyTorch container will work before anyone builds it."""
+    if version and json_:
+        print_json(facts.version_json())
+    elif version:
+        print(f"torchsolve {__version__}")
+    if version:
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise UsageError("bad-usage", "Missing command", hint="torchsolve --help")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line; returns its exit code and never raises."""
+    view = _view_of(argv)
+    try:
+        code = _invoke(argv, view)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return quiet_pipe()
+    return code
+
+
+def _invoke(argv: Sequence[str], view: View) -> int:
+    try:
+        result = get_command(app).main(
+            args=list(argv), prog_name="torchsolve", standalone_mode=False
+        )
+    except TorchsolveError as error:
+        return fail(error, view)
+    except typer.TyperException as error:
+        return fail(_usage(error, argv), view)
+    except (KeyboardInterrupt, typer.Abort):
+        result = INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        known = disk_error(error)
+        return fail(known, view) if known else defect(error, view, argv)
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        return defect(error, view, argv)
+    code = result if isinstance(result, int) else 0
+    if code == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    return code
+
+
+def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
+    words = [word for word in argv if not word.startswith("-")]
+    command = words[0] if words and words[0] in _names() else ""
+    hint = f"torchsolve {command} --help" if command else "torchsolve --help"
+    return UsageError("bad-usage", error.format_message().rstrip("."), hint=hint)
+
+
+def _names() -> set[str]:
+    commands = {info.callback.__name__ for info in app.registered_commands if info.callback}
+    return commands | {str(group.name) for group in app.registered_groups}
+
+
+def _view_of(argv: Sequence[str]) -> View:
+    """How to talk of a failure that comes before, or instead of, the parsed flags."""
+    words = list(argv)
+    as_json = "--json" in words or "--format=json" in words
+    as_json |= any(pair == ("--format", "json") for pair in pairwise(words))
+    return View("json" if as_json else "text", 1 if "-v" in words or "--verbose" in words else 0)

@@ -1,0 +1,124 @@
+"""Where output goes: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from torchsolve.report.screen import UNBOUNDED, Screen, paint
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+    from torchsolve.model.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one run talks. ``format``: text, json, md or csv. ``verbosity``: -1 quiet to 2."""
+
+    format: str = "text"
+    verbosity: int = 0
+
+    @property
+    def as_json(self) -> bool:
+        """Whether stdout holds one JSON document and nothing else."""
+        return self.format == "json"
+
+    def show(self, screen: Screen) -> None:
+        """A result in text, to stdout; nothing with ``-q``."""
+        if self.verbosity >= 0:
+            print_screen(screen, sys.stdout)
+
+    def say(self, line: str) -> None:
+        """One line beside the result, to stderr; nothing with ``-q``."""
+        if self.verbosity >= 0:
+            print(line, file=sys.stderr)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress | None]:
+        """Bars with counts and rates on stderr; None where it is no terminal or with ``-q``."""
+        if self.verbosity < 0 or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            yield None
+            return
+        bars = _bars()
+        with bars:
+            yield _Bars(bars)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One document, readable and with a final newline."""
+    print(json.dumps(document, indent=2, ensure_ascii=False), file=sys.stdout)
+
+
+def print_screen(screen: Screen, stream: TextIO) -> None:
+    """Coloured and wrapped on a terminal; plain and unwrapped elsewhere."""
+    terminal = stream.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size().columns if terminal else UNBOUNDED
+    stream.write(paint(screen, width=max(width, 40), colour=colour))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _bars() -> Bars:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Steps a second, where there are any."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+class _Bars:
+    """``model.progress.Progress`` over rich's bars; a new stage takes the old one's place."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task = bars.add_task("reading", total=None)
+
+    def stage(self, what: str, total: int | None = None) -> None:
+        self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(what, total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        self._bars.advance(self._task, steps)
+
+    def message(self, line: str) -> None:
+        self._bars.console.print(line, markup=False, highlight=False)

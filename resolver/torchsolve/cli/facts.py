@@ -1,0 +1,58 @@
+"""``torchsolve facts``: show and check what is in ``matrices/``; ``--version --json``."""
+
+from __future__ import annotations
+
+import platform
+from typing import Annotated, Any
+
+import typer
+
+from torchsolve import __version__
+from torchsolve.cli.console import View, print_json
+from torchsolve.cli.options import takes_view
+from torchsolve.errors import CheckError
+
+app = typer.Typer(help="Show and check the compatibility facts.", rich_markup_mode="rich")
+
+
+@app.command()
+@takes_view()
+def check(view: View) -> None:
+    """Look for orphans, duplicates and contradictions between the tables."""
+    from torchsolve.facts import load_facts
+    from torchsolve.facts.check import check as problems
+
+    found = problems(load_facts())
+    if found:
+        raise CheckError("facts-contradict", "the tables are not sound", facts=tuple(found))
+    if view.as_json:
+        print_json({"schema": "torchsolve.facts/1", "problems": []})
+    else:
+        view.say("the tables are sound")
+
+
+@app.command()
+@takes_view()
+def show(
+    table: Annotated[str, typer.Argument(metavar="TABLE", show_default=False)],
+    view: View,
+    key: Annotated[str | None, typer.Argument(metavar="[KEY]", show_default=False)] = None,
+) -> None:
+    """Show rows of a table: torch 2.7.0, gpus RTX5090, images, companions."""
+    from torchsolve.facts.show import show as rows_of
+    from torchsolve.report.facts import facts_json, facts_screen
+
+    rows = rows_of(table, key)
+    if view.as_json:
+        print_json(facts_json(table, rows))
+    else:
+        view.show(facts_screen(table, rows))
+
+
+def version_json() -> dict[str, Any]:
+    """``--version --json``: of torchsolve, its interpreter, and how old its facts are."""
+    return {
+        "schema": "torchsolve.version/1",
+        "torchsolve": __version__,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,28 @@
+"""``torchsolve matrix``: every cell that the filters leave."""
+
+from __future__ import annotations
+
+import sys
+
+from torchsolve.cli.console import View, print_json
+from torchsolve.cli.options import Projects, takes_settings
+from torchsolve.config import Settings
+
+
+@takes_settings("md", "csv")
+def matrix(projects: Projects, settings: Settings, view: View) -> None:
+    """Solve each cell of image, CUDA, Python and torch."""
+    from torchsolve import pipeline
+    from torchsolve.report.matrix import matrix_csv, matrix_markdown, matrix_screen
+    from torchsolve.report.plan_json import matrix_json
+
+    with view.progress() as progress:
+        result = pipeline.matrix(projects, settings, progress)
+    if view.as_json:
+        print_json(matrix_json(result))
+    elif view.format == "md":
+        sys.stdout.write(matrix_markdown(result))
+    elif view.format == "csv":
+        sys.stdout.write(matrix_csv(result))
+    else:
+        view.show(matrix_screen(result))

@@ -1,0 +1,58 @@
+"""``torchsolve resolve``: project → plan, and with ``-o`` its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from torchsolve.cli.console import View, print_json, replace_text
+from torchsolve.cli.failures import fail
+from torchsolve.cli.options import Projects, takes_settings
+from torchsolve.config import Settings
+from torchsolve.errors import TorchsolveError
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="write all files here", show_default=False),
+]
+
+
+@takes_settings(pins=True)
+def resolve(projects: Projects, settings: Settings, view: View, output: Output = None) -> None:
+    """Find a set of versions and an image that work together."""
+    from torchsolve import pipeline
+    from torchsolve.report.failure import resolution_error
+    from torchsolve.report.pins import pins_text
+    from torchsolve.report.plan_json import resolution_json
+    from torchsolve.report.text import resolution_screen
+
+    with view.progress() as progress:
+        resolution = pipeline.resolve(projects, settings, progress)
+    error = resolution_error(resolution)
+    if not view.as_json:
+        view.show(resolution_screen(resolution))
+    written: tuple[str, ...] = ()
+    if resolution.plan and output and (error is None or settings.allow_unknown):
+        try:
+            written = pipeline.write_plan(resolution, settings, output)
+        except TorchsolveError as refused:
+            error = refused
+    if resolution.plan and settings.pins:
+        replace_text(settings.pins, pins_text(resolution.plan))
+    document = resolution_json(resolution) if view.as_json else None
+    if error is not None:
+        raise typer.Exit(fail(error, view, document))
+    if document is not None:
+        print_json(document)
+    elif output:
+        view.say(_written(output, written))
+
+
+def _written(output: Path, names: tuple[str, ...]) -> str:
+    shown = dict.fromkeys(name.split("/")[0] + ("/" if "/" in name else "") for name in names)
+    return (
+        f"\nwrote {output}/  {' '.join(shown)}\n"
+        f"next        torchsolve build {output} && torchsolve smoke {output}"
+    )

@@ -1,0 +1,36 @@
+"""``torchsolve scan``: where a project loads its models from."""
+
+from __future__ import annotations
+
+from torchsolve.cli.console import View, print_json
+from torchsolve.cli.options import Projects, takes_settings
+from torchsolve.config import Settings
+from torchsolve.errors import UnknownError
+from torchsolve.model.project import ProjectFacts, ProjectKind
+
+
+@takes_settings(problem=False)
+def scan(projects: Projects, settings: Settings, view: View) -> None:
+    """Show where a bundled sample loads its models from."""
+    from torchsolve.project.load import load
+    from torchsolve.project.options import ReadOptions
+    from torchsolve.report.models import models_json, models_screen
+
+    options = ReadOptions(cache_dir=settings.cache_dir, offline=settings.offline)
+    read = [load(reference, options) for reference in projects]
+    _refuse_unread(read)
+    if view.as_json:
+        print_json(models_json(read))
+    else:
+        view.show(models_screen(read))
+
+
+def _refuse_unread(projects: list[ProjectFacts]) -> None:
+    unread = [p.name for p in projects if p.kind is not ProjectKind.SAMPLE and not p.models]
+    if unread:
+        raise UnknownError(
+            "source-not-read",
+            "source is not read for model loading in this version",
+            origin=", ".join(unread),
+            hint="the bundled samples have a recorded table: trellis2, wanvideo, bria-rmbg",
+        )

@@ -1,0 +1,31 @@
+"""``torchsolve why``: the facts behind a version, or behind a cell that fails."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from torchsolve.cli.console import View, print_json
+from torchsolve.cli.options import takes_settings
+from torchsolve.config import Settings
+
+Project = Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)]
+Package = Annotated[
+    str | None,
+    typer.Argument(metavar="[PACKAGE]", help="whose version to explain", show_default=False),
+]
+
+
+@takes_settings()
+def why(project: Project, settings: Settings, view: View, package: Package = None) -> None:
+    """Explain why a cell fails, or why a package has its version."""
+    from torchsolve import pipeline
+    from torchsolve.report.plan_json import resolution_json
+    from torchsolve.report.why import why_screen
+
+    resolution = pipeline.why((project,), settings, package)
+    if view.as_json:
+        print_json(resolution_json(resolution))
+    else:
+        view.show(why_screen(resolution, package))
