@@ -1,0 +1,152 @@
+"""The door of this room: a reference → ProjectFacts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from torchsolve.errors import UsageError
+from torchsolve.model.project import ProjectFacts, SourceLocation
+from torchsolve.project import samples
+from torchsolve.project.options import ReadOptions
+from torchsolve.project.reference import LocalPath, Repository, SampleName, WheelUrl, classify
+
+__all__ = ["ReadOptions", "load"]
+
+
+def load(reference: str, options: ReadOptions) -> ProjectFacts:
+    """Read what ``reference`` names; ``reference.py`` says how its kind is told.
+
+    Nothing of the project is run, imported or built. Only a remote repository or a wheel at an
+    address opens a socket, and neither does when ``options.offline``.
+
+    Raises:
+        UsageError: bad input; see the readers of each kind.
+        UnknownError: a repository or an address that cannot be reached or may not be read.
+    """
+    what = classify(reference, samples.names)
+    if options.rev is not None and not _has_revisions(what):
+        raise UsageError(
+            "no-revisions",
+            "--rev is for git repositories",
+            origin=reference,
+            hint="leave --rev out",
+        )
+    match what:
+        case SampleName(name):
+            return samples.load(name, reference, undeclared=options.undeclared)
+        case WheelUrl(url):
+            return _wheel_url(url, reference, options)
+        case Repository(url, rev):
+            return _repository(url, options.rev or rev, reference, options)
+        case LocalPath(path):
+            return _path(path, reference, options)
+
+
+def _has_revisions(what: object) -> bool:
+    return isinstance(what, Repository) or (isinstance(what, LocalPath) and what.path.is_dir())
+
+
+def _wheel_url(url: str, reference: str, options: ReadOptions) -> ProjectFacts:
+    from torchsolve.project import download, single
+
+    path = download.wheel(url, options.cache_dir, offline=options.offline)
+    return single.wheel(path, reference, url.partition("#")[0])
+
+
+def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
+    from torchsolve.project import single
+
+    if path.is_dir():
+        return _folder(path, reference, options)
+    if path.suffix == ".whl":
+        return single.wheel(path, reference)
+    if path.name == "pyproject.toml":
+        return single.pyproject_file(path, reference, options)
+    if path.suffix in (".txt", ".in", ""):
+        return single.requirements_file(path, reference)
+    raise UsageError(
+        "unknown-reference",
+        f"{path.name} is no wheel, requirements file or pyproject.toml",
+        origin=reference,
+    )
+
+
+def _folder(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
+    from torchsolve.project.gitdir import git_dir_of
+
+    git_dir = git_dir_of(path)
+    if git_dir is None:
+        if options.rev is not None:
+            raise UsageError("not-a-repository", "--rev needs a git repository", origin=reference)
+        return _on_disk(path, reference, options)
+    if git_dir == path or options.rev is not None:
+        return _at_commit(git_dir, path, options.rev, reference, options)
+    return _checkout(path, git_dir, reference, options)
+
+
+def _on_disk(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
+    from torchsolve.project.repository import TreeReader
+    from torchsolve.project.tree import FolderTree
+
+    root = path.resolve()
+    source = SourceLocation(path=str(root))
+    return TreeReader(FolderTree(root), root.name, reference, source, options, expand=True).facts()
+
+
+def _checkout(path: Path, git_dir: Path, reference: str, options: ReadOptions) -> ProjectFacts:
+    """A work tree without ``--rev``: its files as they stand, with its commit where they agree."""
+    from torchsolve.project.gitdir import commit_of, differing
+
+    known = _on_disk(path, reference, options)
+    try:
+        commit = commit_of(git_dir, None)
+    except UsageError as error:
+        return replace(known, notes=(*known.notes, f"git: {error.message}"))
+    changed = differing(git_dir, commit.sha, path.resolve(), _read_from(path, known))
+    if changed:
+        short, names = commit.sha[:12], ", ".join(changed)
+        note = f"differs from commit {short}: {names}; the folder is what is read"
+        return replace(known, notes=(*known.notes, note))
+    source = SourceLocation(commit.url, commit.sha, str(path.resolve()), commit.date)
+    return replace(known, name=_name(commit.url) or known.name, source=source)
+
+
+def _read_from(path: Path, known: ProjectFacts) -> set[str]:
+    """Files of a folder that its facts come from."""
+    declared = (*known.requirements, *known.constraints)
+    lines = {d.evidence.origin.rpartition(":")[0] or d.evidence.origin for d in declared}
+    wheels = {wheel.file.place for wheel in known.wheels if wheel.file.place}
+    code = {file.name for file in path.glob("*.py")}
+    return {"requirements.txt", "pyproject.toml"} | lines | wheels | code
+
+
+def _at_commit(
+    git_dir: Path, path: Path, rev: str | None, reference: str, options: ReadOptions
+) -> ProjectFacts:
+    from torchsolve.project.gitdir import commit_of
+    from torchsolve.project.repository import TreeReader
+    from torchsolve.project.tree import GitTree
+
+    commit = commit_of(git_dir, rev)
+    tree = GitTree.at(git_dir, commit.sha)
+    source = SourceLocation(commit.url, commit.sha, str(path.resolve()), commit.date)
+    name = _name(commit.url) or path.resolve().name.removesuffix(".git")
+    return TreeReader(tree, name, reference, source, options, expand=False).facts()
+
+
+def _repository(url: str, rev: str | None, reference: str, options: ReadOptions) -> ProjectFacts:
+    from torchsolve.project import remote
+    from torchsolve.project.gitdir import date_of
+    from torchsolve.project.repository import TreeReader
+    from torchsolve.project.tree import GitTree
+
+    git_dir, commit = remote.clone(url, rev, options.cache_dir, offline=options.offline)
+    tree = GitTree.at(git_dir, commit)
+    source = SourceLocation(url, commit, None, date_of(git_dir, commit))
+    name = _name(url) or url
+    return TreeReader(tree, name, reference, source, options, expand=False).facts()
+
+
+def _name(url: str | None) -> str | None:
+    return url.rstrip("/").rpartition("/")[2].removesuffix(".git") if url else None

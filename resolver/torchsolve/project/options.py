@@ -1,0 +1,29 @@
+"""How a project is to be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torchsolve.model.target import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What every reader of this room is told.
+
+    Attributes:
+        cache_dir: where clones and downloaded wheels are kept.
+        rev: branch, tag or commit of a repository (``--rev``); wins over ``@rev`` in the reference.
+        offline: open no socket.
+        undeclared: keep a sample's undeclared imports as claimed requirements.
+        extras: extras of a ``pyproject.toml`` that are asked for (``--with``).
+        platform: wheels for other systems than this one's are named, not read.
+    """
+
+    cache_dir: Path
+    rev: str | None = None
+    offline: bool = False
+    undeclared: bool = True
+    extras: tuple[str, ...] = ()
+    platform: Platform = field(default_factory=lambda: Platform("linux/amd64"))

@@ -1,0 +1,140 @@
+"""``pyproject.toml``: what it declares without building anything (PEP 621)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from torchsolve.errors import UsageError
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.package import Declared
+from torchsolve.project.named import Named, RequirementError, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Pyproject:
+    """What torchsolve takes from the file.
+
+    Attributes:
+        name: ``[project] name``; None without.
+        requirements: ``dependencies`` and the extras that were asked for.
+        dynamic_files: files that setuptools is told to read the dependencies from.
+        declares: whether it says what it depends on, be it nothing.
+        comfy: ``[tool.comfy]`` is there: a ComfyUI node.
+        notes: what could not be read, and why.
+    """
+
+    name: str | None
+    requires_python: str | None
+    requirements: tuple[Declared, ...]
+    dynamic_files: tuple[str, ...]
+    declares: bool
+    comfy: bool
+    notes: tuple[str, ...]
+
+
+def read(
+    data: bytes, *, path: str, subject: str, extras: tuple[str, ...], strict: bool
+) -> Pyproject:
+    """Read the file.
+
+    With ``strict`` (the user named the file) a bad line, or an extra that is not there, is an
+    error, else a note.
+    Raises UsageError: ``bad-toml``; with ``strict`` also ``bad-requirement``, ``unknown-extra``.
+    """
+    try:
+        table = tomllib.loads(data.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError("bad-toml", f"this is no TOML: {error}", origin=path) from None
+    project, tool = _table(table, "project"), _table(table, "tool")
+    reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, [])
+    found = list(reader.declared(project.get("dependencies"), ""))
+    for extra in extras:
+        found += reader.of_extra(project, extra)
+    if "poetry" in tool and "dependencies" not in project:
+        reader.notes.append(f"{path}: [tool.poetry] dependencies are not read; they are unknown")
+    return Pyproject(
+        _text(project.get("name")),
+        _text(project.get("requires-python")),
+        tuple(found),
+        _dynamic_files(project, tool),
+        "dependencies" in project or _is_dynamic(project),
+        "comfy" in tool,
+        tuple(reader.notes),
+    )
+
+
+def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
+    value = table.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _is_dynamic(project: dict[str, Any]) -> bool:
+    dynamic = project.get("dynamic")
+    return isinstance(dynamic, list) and "dependencies" in dynamic
+
+
+def _dynamic_files(project: dict[str, Any], tool: dict[str, Any]) -> tuple[str, ...]:
+    if not _is_dynamic(project):
+        return ()
+    setuptools = _table(_table(_table(tool, "setuptools"), "dynamic"), "dependencies")
+    files = setuptools.get("file", [])
+    files = [files] if isinstance(files, str) else files
+    return tuple(f for f in files if isinstance(f, str))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    text: str
+    path: str
+    subject: str
+    strict: bool
+    notes: list[str]
+
+    def of_extra(self, project: dict[str, Any], extra: str) -> list[Declared]:
+        groups = _table(project, "optional-dependencies")
+        for name, lines in groups.items():
+            if canonicalize_name(name) == canonicalize_name(extra):
+                return list(self.declared(lines, f" (extra {name})"))
+        why = f"there is no extra {extra} in {self.path}"
+        if self.strict:
+            hint = "extras: " + ", ".join(groups) if groups else "it declares none"
+            raise UsageError("unknown-extra", why, origin=self.path, hint=hint)
+        self.notes.append(why)
+        return []
+
+    def declared(self, lines: object, why: str) -> list[Declared]:
+        items = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+        return [d for d in (self._one(item, why) for item in items) if d is not None]
+
+    def _one(self, item: str, why: str) -> Declared | None:
+        origin = self._origin(item)
+        try:
+            named = parse(item)
+            if not isinstance(named, Named) or named.claimed:
+                raise RequirementError("it has no name")  # noqa: TRY301
+        except RequirementError as error:
+            if self.strict:
+                raise UsageError(
+                    "bad-requirement", f"cannot read “{item}”: {error}", origin=origin
+                ) from None
+            self.notes.append(f"{origin}: “{item}” is not a requirement: {error}")
+            return None
+        if named.redacted:
+            self.notes.append(f"{origin}: credentials in the address are left out")
+        statement = f"needs {named.requirement}{why}"
+        evidence = Evidence(self.subject, statement, Strength.DECLARED, origin)
+        return Declared(named.requirement, evidence)
+
+    def _origin(self, item: str) -> str:
+        # TOML readers give no positions; the quoted string is as good a witness as a parser.
+        lines = enumerate(self.text.splitlines(), start=1)
+        number = next((n for n, line in lines if f'"{item}"' in line or f"'{item}'" in line), None)
+        return f"{self.path}:{number}" if number else self.path

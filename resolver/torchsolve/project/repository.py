@@ -1,0 +1,243 @@
+"""A tree of files → ProjectFacts: the one path for folders, local and remote repositories."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from packaging.utils import canonicalize_name
+
+from torchsolve.errors import UsageError
+from torchsolve.model.package import Declared
+from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
+from torchsolve.project import node, pyproject, wheels
+from torchsolve.project.options import ReadOptions
+from torchsolve.project.requirements import Reader, RequirementSet, TreeFiles
+from torchsolve.project.tree import FolderTree, Tree
+from torchsolve.wheel.filename import parse as parse_wheel_name
+
+_REQUIREMENTS = "requirements.txt"
+_PYPROJECT = "pyproject.toml"
+_SCRIPTS = ("install.py", "prestartup_script.py", "post_install.py", "setup.py", "setup.cfg")
+
+
+@dataclass(slots=True)
+class _Cache:
+    """Each file of the tree is asked for once; ``unread`` are those listed but not there."""
+
+    tree: Tree
+    paths: frozenset[str]
+    known: dict[str, bytes | None] = field(default_factory=dict)
+
+    def load(self, path: str) -> bytes | None:
+        if path not in self.paths:
+            return None
+        if path not in self.known:
+            self.known.update(self.tree.read([path]))
+        return self.known[path]
+
+    def prefetch(self, paths: tuple[str, ...]) -> None:
+        self.known.update(self.tree.read(p for p in paths if p not in self.known))
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        return tuple(sorted(path for path, data in self.known.items() if data is None))
+
+
+@dataclass(frozen=True, slots=True)
+class TreeReader:
+    """Reads one tree.
+
+    Args:
+        name: of the project, for people.
+        expand: environment variables in requirement files (never for what was fetched).
+    """
+
+    tree: Tree
+    name: str
+    reference: str
+    source: SourceLocation
+    options: ReadOptions
+    expand: bool
+    notes: list[str] = field(default_factory=list)
+
+    def facts(self) -> ProjectFacts:
+        """Everything that is known of the tree. Raises UsageError ``not-a-project``."""
+        paths = self.tree.paths
+        cache = _Cache(self.tree, frozenset(paths))
+        cache.prefetch((*(p for p in (_REQUIREMENTS, _PYPROJECT) if p in cache.paths),
+                        *node.candidates(paths)))  # fmt: skip
+        table = self._pyproject(cache)
+        is_node = self._is_node(cache, paths, table)
+        found = self._requirements(cache, table)
+        linux, foreign = self._wheels(paths)
+        self._check(is_node, table, cache, linux, foreign)
+        classes, whole = node.node_classes(cache.load) if is_node else ((), True)
+        if is_node and not whole:
+            self.notes.append("not every node class could be told from the source")
+        self._notes(cache, paths)
+        return ProjectFacts(
+            name=self.name,
+            reference=self.reference,
+            kind=ProjectKind.NODE if is_node else ProjectKind.PROJECT,
+            requirements=tuple(found.requirements),
+            constraints=tuple(found.constraints),
+            wheels=linux,
+            foreign=foreign,
+            indexes=tuple(found.indexes),
+            no_binary=frozenset(found.no_binary),
+            only_binary=frozenset(found.only_binary),
+            require_hashes=found.require_hashes,
+            hashes=tuple(sorted((n, frozenset(h)) for n, h in found.hashes.items())),
+            source=self.source,
+            requires_python=table.requires_python if table else None,
+            node_classes=classes,
+            notes=tuple(dict.fromkeys((*found.notes, *self.notes))),
+        )
+
+    def _check(
+        self,
+        is_node: bool,
+        table: pyproject.Pyproject | None,
+        cache: _Cache,
+        linux: tuple[WheelFact, ...],
+        foreign: tuple[str, ...],
+    ) -> None:
+        if not (is_node or table or linux or foreign or _REQUIREMENTS in cache.paths):
+            raise UsageError(
+                "not-a-project",
+                "there is no requirements.txt, pyproject.toml, wheel or node code in it",
+                origin=self.reference,
+            )
+
+    def _pyproject(self, cache: _Cache) -> pyproject.Pyproject | None:
+        data = cache.load(_PYPROJECT)
+        if data is None:
+            return None
+        extras = self.options.extras
+        try:
+            table = pyproject.read(
+                data, path=_PYPROJECT, subject=self.name, extras=extras, strict=False
+            )
+        except UsageError as error:
+            self.notes.append(f"{error.origin}: {error.message}")
+            return None
+        self.notes.extend(table.notes)
+        return table
+
+    def _is_node(
+        self, cache: _Cache, paths: tuple[str, ...], table: pyproject.Pyproject | None
+    ) -> bool:
+        if node.is_comfyui(cache.paths):
+            return False
+        sources = (cache.load(path) for path in node.candidates(paths))
+        return (table is not None and table.comfy) or any(
+            source is not None and node.says_node(source) for source in sources
+        )
+
+    def _requirements(self, cache: _Cache, table: pyproject.Pyproject | None) -> RequirementSet:
+        reader = Reader(TreeFiles(cache.load), self.name, strict=False, expand=self.expand)
+        data = cache.load(_REQUIREMENTS)
+        if data is not None:
+            reader.read(_REQUIREMENTS, data)
+            self._local(reader, cache, table)
+            self._compare(reader.result, table)
+        elif table is not None:
+            for path in table.dynamic_files:
+                included = cache.load(posixpath.normpath(path))
+                if included is not None:
+                    reader.read(path, included)
+            reader.result.requirements.extend(table.requirements)
+        return reader.result
+
+    def _local(self, reader: Reader, cache: _Cache, table: pyproject.Pyproject | None) -> None:
+        """``-e .`` and ``./wheels/x.whl``: the project itself, and a wheel that the tree brings."""
+        for item in reader.result.local:
+            target = posixpath.normpath(item.local.path)
+            if target == "." and table is not None:
+                reader.result.requirements.extend(table.requirements)
+            elif target in cache.paths and target.endswith(".whl"):
+                self.notes.append(f"{item.origin}: {target} is one of the project's own wheels")
+            else:
+                self.notes.append(item.unknown)
+
+    def _compare(self, found: RequirementSet, table: pyproject.Pyproject | None) -> None:
+        if table is None or not table.declares or table.dynamic_files:
+            return
+        ours, theirs = _by_name(found.requirements), _by_name(table.requirements)
+        parts = [
+            f"{label}: {', '.join(sorted(names))}"
+            for label, names in (
+                (f"only in {_REQUIREMENTS}", ours.keys() - theirs.keys()),
+                (f"only in {_PYPROJECT}", theirs.keys() - ours.keys()),
+                (
+                    "otherwise bounded",
+                    {n for n in ours.keys() & theirs.keys() if ours[n] != theirs[n]},
+                ),
+            )
+            if names
+        ]
+        if parts:
+            self.notes.append(
+                f"{_PYPROJECT} differs from {_REQUIREMENTS}, which is what gets installed; "
+                + "; ".join(parts)
+            )
+
+    def _wheels(self, paths: tuple[str, ...]) -> tuple[tuple[WheelFact, ...], tuple[str, ...]]:
+        facts: list[WheelFact] = []
+        foreign: list[str] = []
+        for place in (p for p in paths if p.endswith(".whl")):
+            try:
+                if wheels.is_foreign(
+                    parse_wheel_name(PurePosixPath(place).name), self.options.platform
+                ):
+                    foreign.append(place)
+                else:
+                    facts.append(self._wheel(place))
+            except UsageError as error:
+                self.notes.append(f"{place}: {error.message}")
+        return wheels.mark_required(facts), tuple(foreign)
+
+    def _wheel(self, place: str) -> WheelFact:
+        stream = self.tree.open(place)
+        url = self._file_url(place)
+        if stream is None:
+            return wheels.fact(place, None, url)
+        with stream:
+            return wheels.fact(place, stream, url)
+
+    def _file_url(self, place: str) -> str | None:
+        if isinstance(self.tree, FolderTree):
+            return (self.tree.root.resolve() / place).as_uri()
+        url, commit = self.source.url, self.source.commit
+        if url and commit and url.startswith("https://github.com/"):
+            return f"{url}/raw/{commit}/{quote(place)}"
+        return None
+
+    def _notes(self, cache: _Cache, paths: tuple[str, ...]) -> None:
+        self.notes.extend(f"{script}: not run" for script in _SCRIPTS if script in cache.paths)
+        self.notes.extend(f"{path}: a git submodule, not read" for path in self.tree.submodules)
+        self.notes.extend(
+            f"{path}: listed, but its content is not there; what it says is unknown"
+            for path in cache.unread
+        )
+        nested = [p for p in paths if "/" in p and _is_requirements(p) and p not in cache.known]
+        if nested:
+            more = f" and {len(nested) - 3} more" if len(nested) > 3 else ""
+            self.notes.append("not this project's own, not read: " + ", ".join(nested[:3]) + more)
+
+
+def _is_requirements(path: str) -> bool:
+    name = PurePosixPath(path).name
+    return name.startswith("requirement") and name.endswith(".txt")
+
+
+def _by_name(requirements: list[Declared] | tuple[Declared, ...]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for declared in requirements:
+        requirement = declared.requirement
+        text = f"{requirement.specifier}{requirement.url or ''}"
+        found.setdefault(canonicalize_name(requirement.name), set()).add(text)
+    return found

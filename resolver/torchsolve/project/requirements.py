@@ -1,0 +1,243 @@
+"""Requirements files with all that they include, as pip reads them.
+
+Two ways to meet a bad line: in a file that the user named it is an error; in a file that came with
+a repository it is noted: that file is not the user's to mend, and the rest of it still holds.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from packaging.utils import canonicalize_name
+
+from torchsolve.errors import UsageError
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.package import Declared
+from torchsolve.model.project import IndexOption
+from torchsolve.project.lines import Line, logical_lines
+from torchsolve.project.named import LocalPath, Named, RequirementError, parse, without_secrets
+
+_INDEX_OPTIONS = {
+    "index_url": "index-url",
+    "extra_index_urls": "extra-index-url",
+    "find_links": "find-links",
+    "no_index": "no-index",
+}
+_QUIET = {"trusted_hosts", "features", "editables", "requirements", "constraints", "hashes"}
+_FOLLOWED = {*_INDEX_OPTIONS, "no_binary", "only_binary", "require_hashes", *_QUIET}
+_PER_REQUIREMENT = {"hashes", "global_options", "install_options", "config"}
+
+
+class Files(Protocol):
+    """Where included files are read from."""
+
+    def read(self, path: str) -> bytes | None:
+        """Bytes, or None where the file is not there."""
+        ...
+
+    def beside(self, path: str, included: str) -> str:
+        """The path that ``included`` means in the file ``path``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFiles:
+    """Files anywhere on disk, for a requirements file that the user named."""
+
+    def read(self, path: str) -> bytes | None:
+        """Bytes, or None where there is no such file."""
+        try:
+            return Path(path).read_bytes()
+        except OSError:
+            return None
+
+    def beside(self, path: str, included: str) -> str:
+        """Relative to the folder of the including file, as pip does."""
+        return os.path.normpath(Path(path).parent / included)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFiles:
+    """Files of a project's tree; nothing outside it can be included."""
+
+    load: Callable[[str], bytes | None]
+
+    def read(self, path: str) -> bytes | None:
+        """Bytes, or None where the tree has no such file."""
+        return self.load(path)
+
+    def beside(self, path: str, included: str) -> str:
+        """Relative to the folder of the including file."""
+        return posixpath.normpath(posixpath.join(posixpath.dirname(path), included))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRequirement:
+    """A path that a file asks to be installed, with the line that does."""
+
+    local: LocalPath
+    origin: str
+
+    @property
+    def unknown(self) -> str:
+        """The note for a path whose dependencies only a build could tell."""
+        return f"{self.origin}: what {self.local.path} depends on is unknown without building it"
+
+
+@dataclass(slots=True)
+class RequirementSet:
+    """What a requirements file and all that it includes add up to."""
+
+    requirements: list[Declared] = field(default_factory=list)
+    constraints: list[Declared] = field(default_factory=list)
+    local: list[LocalRequirement] = field(default_factory=list)
+    indexes: list[IndexOption] = field(default_factory=list)
+    no_binary: set[str] = field(default_factory=set)
+    only_binary: set[str] = field(default_factory=set)
+    require_hashes: bool = False
+    hashes: dict[str, set[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads one requirements file into ``result``.
+
+    Args:
+        subject: the project that asks, for evidence.
+        strict: a bad line raises UsageError ``bad-requirement`` instead of being noted.
+        expand: put environment variables in. Never for files of a repository that was fetched: it
+            could send any variable of this machine to an index of its choice.
+    """
+
+    files: Files
+    subject: str
+    strict: bool
+    expand: bool
+    result: RequirementSet = field(default_factory=RequirementSet)
+
+    def read(self, path: str, data: bytes) -> RequirementSet:
+        """All that ``path``, whose bytes are ``data``, asks for."""
+        self._file(path, data, constraint=False, above=())
+        return self.result
+
+    def _file(self, path: str, data: bytes, *, constraint: bool, above: tuple[str, ...]) -> None:
+        for line in logical_lines(data, expand=self.expand):
+            origin = f"{path}:{line.number}"
+            if line.error:
+                self._bad(origin, line.raw, line.error)
+            elif line.requirement or "editables" in line.options:
+                self._requirement(line, origin, constraint=constraint)
+            else:
+                self._options(line, origin)
+                self._include(line, path, origin, (*above, path))
+
+    def _bad(self, origin: str, raw: str, why: str) -> None:
+        if self.strict:
+            raise UsageError(
+                "bad-requirement", f"cannot read “{_shown(raw)}”: {why}", origin=origin
+            )
+        self.result.notes.append(f"{origin}: “{_shown(raw)}” is not a requirement: {why}")
+
+    def _requirement(self, line: Line, origin: str, *, constraint: bool) -> None:
+        editable = not line.requirement
+        text = line.requirement or line.options["editables"][0]
+        try:
+            what = parse(text, editable=editable)
+        except RequirementError as error:
+            self._bad(origin, line.raw, str(error))
+            return
+        self._ignored(line, origin, _PER_REQUIREMENT | {"editables"})
+        if isinstance(what, Named):
+            self._named(what, line, origin, constraint=constraint)
+        elif constraint:
+            self._bad(origin, line.raw, "a constraint needs a name")
+        else:
+            self.result.local.append(LocalRequirement(what, origin))
+
+    def _named(self, what: Named, line: Line, origin: str, *, constraint: bool) -> None:
+        requirement = what.requirement
+        if constraint and requirement.extras:
+            self._bad(origin, line.raw, "a constraint cannot have extras")
+            return
+        if what.claimed:
+            self.result.notes.append(
+                f"{origin}: the name {requirement.name} is {what.claimed}: nothing states it"
+            )
+        if what.redacted:
+            self.result.notes.append(f"{origin}: credentials in the address are left out")
+        strength = Strength.CLAIMED if what.claimed else Strength.DECLARED
+        verb = "allows only" if constraint else "needs"
+        evidence = Evidence(self.subject, f"{verb} {requirement}", strength, origin)
+        place = self.result.constraints if constraint else self.result.requirements
+        if all(str(known.requirement) != str(requirement) for known in place):
+            place.append(Declared(requirement, evidence))
+        for value in line.options.get("hashes", ()):
+            self.result.hashes.setdefault(canonicalize_name(requirement.name), set()).add(value)
+
+    def _ignored(self, line: Line, origin: str, known: set[str]) -> None:
+        unused = sorted(key for key in line.options if key not in known)
+        if unused:
+            names = ", ".join("--" + key.replace("_", "-") for key in unused)
+            self.result.notes.append(f"{origin}: {names} has no effect here and is left out")
+        if line.leftover:
+            self.result.notes.append(f"{origin}: {' '.join(line.leftover)} is ignored, as pip does")
+
+    def _options(self, line: Line, origin: str) -> None:
+        self._ignored(line, origin, _FOLLOWED)
+        for key, kind in _INDEX_OPTIONS.items():
+            for value in line.options.get(key, ()):
+                url = "" if kind == "no-index" else value
+                self.result.indexes.append(IndexOption(kind, url, origin))
+        no_binary, only_binary = self.result.no_binary, self.result.only_binary
+        for value in line.options.get("no_binary", ()):
+            _format_control(value, no_binary, only_binary)
+        for value in line.options.get("only_binary", ()):
+            _format_control(value, only_binary, no_binary)
+        self.result.require_hashes |= "require_hashes" in line.options
+
+    def _include(self, line: Line, path: str, origin: str, above: tuple[str, ...]) -> None:
+        key = next((k for k in ("requirements", "constraints") if k in line.options), None)
+        if key is None:
+            return
+        included = line.options[key][0]
+        if re.match(r"https?:", included):
+            self._bad(
+                origin, line.raw, "a file at an address is not fetched; save it beside this one"
+            )
+            return
+        target = self.files.beside(path, included)
+        if target in above:
+            self._bad(origin, line.raw, f"{target} includes itself")
+            return
+        data = self.files.read(target)
+        if data is None:
+            self._bad(origin, line.raw, f"there is no file {target}")
+            return
+        # As in pip, ``-r`` asks for things even inside a constraints file.
+        self._file(target, data, constraint=key == "constraints", above=above)
+
+
+def _format_control(value: str, chosen: set[str], other: set[str]) -> None:
+    """``:none:`` empties what was said, ``:all:`` replaces it; a name leaves the other set."""
+    for name in (part.strip() for part in value.split(",")):
+        if name in (":none:", ":all:"):
+            chosen.clear()
+        if name == ":all:":
+            other.clear()
+            chosen.add(name)
+        elif name and name != ":none:":
+            chosen.add(canonicalize_name(name))
+            other.discard(canonicalize_name(name))
+
+
+def _shown(raw: str) -> str:
+    """The line, fit for a message: no credentials, not endless."""
+    text = " ".join(without_secrets(word) if "://" in word else word for word in raw.split())
+    return text if len(text) <= 120 else text[:117] + "…"

@@ -1,0 +1,152 @@
+"""One file as a project: a wheel, a requirements file, a ``pyproject.toml``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from torchsolve.errors import UsageError
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.package import Declared
+from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
+from torchsolve.project import pyproject, wheels
+from torchsolve.project.options import ReadOptions
+from torchsolve.project.requirements import DiskFiles, LocalRequirement, Reader, RequirementSet
+
+
+def wheel(path: Path, reference: str, url: str | None = None) -> ProjectFacts:
+    """A wheel that must be installed.
+
+    Raises UsageError: ``bad-wheel-name``, ``variant-wheel-name``, ``not-a-wheel``,
+    ``bad-metadata``, ``lfs-pointer``.
+    """
+    known = wheel_fact(path, url)
+    return ProjectFacts(
+        name=known.file.name,
+        reference=reference,
+        kind=ProjectKind.WHEEL,
+        requirements=(_exactly(known, reference),),
+        wheels=(known,),
+        source=SourceLocation(path=None if url else str(path.resolve().parent)),
+    )
+
+
+def wheel_fact(path: Path, url: str | None = None) -> WheelFact:
+    """The facts of a wheel that the user named; one that cannot be read is an error here."""
+    try:
+        with path.open("rb") as stream:
+            known = wheels.fact(path.name, stream, url or path.resolve().as_uri())
+    except OSError as error:
+        raise UsageError("no-such-file", error.strerror or "unreadable", origin=str(path)) from None
+    if known.unread is None:
+        return known
+    reference, _, why = known.unread.partition(": ")
+    if not why:
+        raise UsageError(
+            "lfs-pointer",
+            "this is a Git LFS pointer, not the wheel",
+            origin=str(path),
+            hint="run git lfs pull in its repository",
+        )
+    raise UsageError(reference, why, origin=str(path))
+
+
+def _exactly(known: WheelFact, origin: str) -> Declared:
+    requirement = Requirement(f"{known.file.name}=={known.file.version}")
+    evidence = Evidence(known.file.filename, f"needs {requirement}", Strength.DECLARED, origin)
+    return Declared(requirement, evidence)
+
+
+def requirements_file(path: Path, reference: str) -> ProjectFacts:
+    """A requirements file with all that it includes; a bad line is an error.
+
+    Raises UsageError ``bad-requirement``, ``no-such-file``.
+    """
+    reader = Reader(DiskFiles(), path.name, strict=True, expand=True)
+    found = reader.read(str(path), _bytes(path))
+    found_wheels = tuple(_local(item, found) for item in found.local)
+    return ProjectFacts(
+        name=path.name,
+        reference=reference,
+        kind=ProjectKind.REQUIREMENTS,
+        requirements=tuple(found.requirements),
+        constraints=tuple(found.constraints),
+        wheels=tuple(w for w in found_wheels if w is not None),
+        indexes=tuple(found.indexes),
+        no_binary=frozenset(found.no_binary),
+        only_binary=frozenset(found.only_binary),
+        require_hashes=found.require_hashes,
+        hashes=tuple(sorted((n, frozenset(h)) for n, h in found.hashes.items())),
+        source=SourceLocation(path=str(path.resolve().parent)),
+        notes=tuple(found.notes),
+    )
+
+
+def _local(item: LocalRequirement, found: RequirementSet) -> WheelFact | None:
+    """A path in a requirements file: relative to the current directory, as pip has it."""
+    path = Path(item.local.path)
+    if path.suffix == ".whl":
+        known = wheel_fact(path)
+        found.requirements.append(_exactly(known, item.origin))
+        return known
+    table = path / "pyproject.toml"
+    if table.is_file():
+        extras = tuple(sorted(item.local.extras))
+        declared = pyproject.read(
+            _bytes(table), path=str(table), subject=str(path), extras=extras, strict=True
+        )
+        found.requirements.extend(declared.requirements)
+        found.notes.extend(declared.notes)
+        if declared.declares and not declared.dynamic_files:
+            return None
+    elif not path.exists():
+        raise UsageError("no-such-file", f"there is no {item.local.path}", origin=item.origin)
+    found.notes.append(item.unknown)
+    return None
+
+
+def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
+    """A ``pyproject.toml`` alone.
+
+    Raises UsageError ``bad-toml``, ``bad-requirement``, ``unknown-extra``.
+    """
+    name = path.resolve().parent.name
+    table = pyproject.read(
+        _bytes(path), path=str(path), subject=name, extras=options.extras, strict=True
+    )
+    known = ProjectFacts(
+        name=table.name or name,
+        reference=reference,
+        kind=ProjectKind.NODE if table.comfy else ProjectKind.PROJECT,
+        requirements=table.requirements,
+        source=SourceLocation(path=str(path.resolve().parent)),
+        requires_python=table.requires_python,
+        notes=table.notes,
+    )
+    included = tuple(path.parent / file for file in table.dynamic_files)
+    if not included:
+        return known if table.declares else replace(known, notes=(*known.notes, _silent(path)))
+    reader = Reader(DiskFiles(), known.name, strict=True, expand=True)
+    for file in included:
+        reader.read(str(file), _bytes(file))
+    found = reader.result
+    return replace(
+        known,
+        requirements=(*found.requirements, *known.requirements),
+        constraints=tuple(found.constraints),
+        indexes=tuple(found.indexes),
+        notes=(*found.notes, *known.notes),
+    )
+
+
+def _silent(path: Path) -> str:
+    return f"{path.name}: it declares no dependencies; what its build backend would say is unknown"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError("no-such-file", error.strerror or "unreadable", origin=str(path)) from None
