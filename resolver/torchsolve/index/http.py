@@ -1,0 +1,204 @@
+"""HTTP to indexes: one pool of connections, exact retries, bounded reads, clear errors.
+
+httpx is imported at the first request: a run that the cache answers never pays for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, TypeVar
+
+from torchsolve.errors import UnknownError
+from torchsolve.index.credentials import Credentials, origin, redact
+from torchsolve.index.settings import IndexSettings
+
+if TYPE_CHECKING:
+    import httpx
+
+_TRANSIENT = frozenset({429, 502, 503, 504})
+_LONGEST_WAIT = 20.0
+_BLOCK = 1 << 16
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer that was read whole. ``url``: where redirects led; header names in lower case."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http:
+    """A client shared by threads.
+
+    Attributes:
+        requests: how many were sent, retries and redirects included.
+        received: bytes of the bodies that were read.
+    """
+
+    def __init__(self, settings: IndexSettings, credentials: Credentials) -> None:
+        self._settings = settings
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self.requests = 0
+        self.received = 0
+
+    def get(self, url: str, *, limit: int, headers: Mapping[str, str] | None = None) -> Response:
+        """GETs a URL of at most ``limit`` bytes; every status that is not transient is an answer.
+
+        Raises:
+            UnknownError: ``index-unreachable``, ``index-error`` (transient to the last attempt),
+                ``index-too-large``; ``offline-miss`` in an offline client.
+        """
+
+        def read(response: httpx.Response) -> Response:
+            body = bytearray()
+            for block in self._blocks(response):
+                body += block
+                if len(body) > limit:
+                    raise _too_large(url, limit)
+            return Response(
+                response.status_code, str(response.url), dict(response.headers), bytes(body)
+            )
+
+        return self._attempts(url, headers or {}, read)
+
+    def download(self, url: str, target: IO[bytes], *, limit: int) -> int:
+        """GETs a URL into ``target``, from its start; the status. Raises as ``get`` does."""
+
+        def read(response: httpx.Response) -> int:
+            target.seek(0)
+            target.truncate()
+            for block in self._blocks(response):
+                target.write(block)
+                if target.tell() > limit:
+                    raise _too_large(url, limit)
+            return response.status_code
+
+        return self._attempts(url, {}, read)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        with self._lock:
+            client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        import httpx
+
+        limits = httpx.Limits(
+            max_connections=self._settings.connections,
+            max_keepalive_connections=self._settings.connections,
+        )
+        return httpx.Client(
+            follow_redirects=True,
+            limits=limits,
+            timeout=httpx.Timeout(self._settings.timeout, pool=None),
+            headers={"User-Agent": "torchsolve"},
+        )
+
+    def _shared_client(self) -> httpx.Client:
+        with self._lock:
+            return self._client
+
+    def _blocks(self, response: httpx.Response) -> Iterator[bytes]:
+        for block in response.iter_bytes(_BLOCK):
+            with self._lock:
+                self.received += len(block)
+            yield block
+
+    @contextmanager
+    def _sent(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        client = self._shared_client()
+        # A user and password of httpx's own reach no other origin, not even by a redirect.
+        auth = self._credentials.of(url)
+        with client.stream("GET", url, headers=dict(headers), auth=auth) as response:
+            with self._lock:
+                self.requests += 1 + len(response.history)
+            yield response
+
+    def _attempts(
+        self, url: str, headers: Mapping[str, str], read: Callable[[httpx.Response], T]
+    ) -> T:
+        if self._settings.offline:
+            raise UnknownError("offline-miss", "no socket is opened offline", origin=redact(url))
+        import httpx
+
+        wait = self._settings.backoff
+        for attempt in range(self._settings.retries + 1):
+            last = attempt == self._settings.retries
+            try:
+                with self._sent(url, headers) as response:
+                    if response.status_code not in _TRANSIENT:
+                        return read(response)
+                    asked = _retry_after(response.headers.get("retry-after", ""))
+                    if last:
+                        raise _error(response.status_code, url)
+            except httpx.TransportError as error:
+                asked = None
+                if last or isinstance(error, httpx.UnsupportedProtocol):
+                    raise _unreachable(url, error) from None
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise _unreachable(url, error) from None
+            time.sleep(min(_LONGEST_WAIT, wait if asked is None else asked))
+            wait *= 2
+        raise AssertionError("the last attempt returns or raises")
+
+
+def raise_for_status(response: Response) -> None:
+    """Raises for an answer that is no success: ``index-forbidden`` or ``index-error``."""
+    if response.status in (401, 403):
+        raise UnknownError(
+            "index-forbidden",
+            f"the index answered {response.status}",
+            origin=redact(response.url),
+            hint=f"give credentials for {origin(response.url)} in the URL or in ~/.netrc",
+        )
+    if response.status >= 400:
+        raise _error(response.status, response.url)
+
+
+def _error(status: int, url: str) -> UnknownError:
+    return UnknownError(
+        "index-error",
+        f"the index answered {status}",
+        origin=redact(url),
+        hint="try again later, or use --offline with what the cache holds",
+    )
+
+
+def _unreachable(url: str, error: Exception) -> UnknownError:
+    why = str(error).strip() or type(error).__name__
+    return UnknownError(
+        "index-unreachable",
+        f"{origin(url)} cannot be reached: {why}",
+        origin=redact(url),
+        hint="check the network and the index's URL, or use --offline with what the cache holds",
+    )
+
+
+def _too_large(url: str, limit: int) -> UnknownError:
+    message = f"the answer is larger than {limit >> 20} MiB"
+    return UnknownError("index-too-large", message, origin=redact(url))
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds of a Retry-After header, in either of its forms (RFC 9110 section 10.2.3)."""
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -1,0 +1,242 @@
+"""Core metadata of a file on an index, and its cache.
+
+Tried in this order: the metadata file beside a wheel (PEP 658; also where the page does not
+announce it), the archive by HTTP range, the whole archive. Of an sdist, PKG-INFO speaks only where
+it is static (PEP 643: version 2.2 or later, Requires-Dist not Dynamic). What is kept is what a solver
+needs, by the file's sha256, so that a later run parses no e-mail headers.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from torchsolve.errors import UnknownError, UsageError
+from torchsolve.index.cache import Cache, Entry
+from torchsolve.index.credentials import origin, redact
+from torchsolve.index.freshness import offline_miss
+from torchsolve.index.http import Http, raise_for_status
+from torchsolve.index.ranges import RangeFile, RangesRefusedError
+from torchsolve.index.settings import IndexSettings
+from torchsolve.model.package import DistMetadata, IndexFile
+from torchsolve.wheel.archive import read_wheel
+from torchsolve.wheel.metadata import build_metadata, parse_metadata, read_headers
+
+METADATA_LIMIT = 8 * 1024 * 1024
+ARCHIVE_LIMIT = 8 * 1024 * 1024 * 1024
+
+
+class MetadataReader:
+    """Reads metadata of files; may be used by many threads."""
+
+    def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
+        self._settings, self._http, self._cache = settings, http, cache
+        # Origins that do not have metadata files, so that each is asked once in vain.
+        self._beside: dict[str, bool] = {}
+
+    def read(self, file: IndexFile) -> DistMetadata:
+        """The metadata of a wheel or sdist.
+
+        Raises:
+            UnknownError: ``no-static-metadata`` for an sdist that only a build could tell of;
+                ``hash-mismatch``; ``bad-metadata`` and ``not-a-wheel`` for a defective file; and
+                what ``Pages.read`` raises.
+        """
+        key = _key(file)
+        kept = self._cache.read("metadata", key)
+        if kept is None:
+            if file.url is None:
+                raise UnknownError("no-address", "nothing is known of where it is", origin=key)
+            if self._settings.offline and not file.url.startswith("file:"):
+                raise offline_miss(f"the metadata of {file.filename}", file.name)
+            kept = self._fetched(file, file.url)
+            self._cache.write("metadata", key, kept)
+        return _decode(kept, file)
+
+    def _fetched(self, file: IndexFile, url: str) -> Entry:
+        try:
+            return _encode(self._ask(file, url))
+        except UsageError as error:
+            raise UnknownError(error.reference, error.message, origin=redact(url)) from None
+        except UnknownError as error:
+            if error.reference != "no-static-metadata":
+                raise
+            return Entry({"unknown": error.message, "hint": error.hint}, "")
+
+    def _ask(self, file: IndexFile, url: str) -> DistMetadata:
+        if not file.is_wheel:
+            return self._read_sdist(file, url)
+        found = None if url.startswith("file:") else self._read_beside(file, url)
+        return found or self._read_archive(file, url)
+
+    def _read_beside(self, file: IndexFile, url: str) -> DistMetadata | None:
+        place, announced = origin(url), file.metadata_sha256
+        if announced is None and self._beside.get(place) is False:
+            return None
+        response = self._http.get(f"{url}.metadata", limit=METADATA_LIMIT)
+        if response.status in (403, 404, 405, 410) or response.status >= 500:
+            self._beside.setdefault(place, False)
+            return None
+        raise_for_status(response)
+        self._beside[place] = True
+        digest = sha256(response.body).hexdigest()
+        if announced is not None and digest != announced:
+            if announced == file.sha256:
+                # A known defect of an index: it announced the wheel's own hash.
+                return None
+            raise _mismatch(f"{url}.metadata", announced, digest)
+        text = response.body.decode("utf-8", "replace")
+        return parse_metadata(text, f"METADATA of {file.filename}")
+
+    def _read_archive(self, file: IndexFile, url: str) -> DistMetadata:
+        if not url.startswith("file:"):
+            with suppress(RangesRefusedError):
+                return read_wheel(io.BufferedReader(RangeFile(self._http, url)), file.filename)
+        with self._whole(file, url) as stream:
+            return read_wheel(stream, file.filename)
+
+    def _read_sdist(self, file: IndexFile, url: str) -> DistMetadata:
+        with self._whole(file, url) as stream:
+            text = _pkg_info(stream, file)
+        fields = read_headers(text) if text else {}
+        dynamic = {field.lower() for field in fields.get("dynamic", ())}
+        if _version_key(fields.get("metadata_version")) < (2, 2) or "requires-dist" in dynamic:
+            raise UnknownError(
+                "no-static-metadata",
+                f"{file.filename} says nothing of its requirements without being built",
+                origin=redact(url),
+                hint="choose a version that has a wheel",
+            )
+        return parse_metadata(text or "", f"PKG-INFO of {file.filename}")
+
+    @contextmanager
+    def _whole(self, file: IndexFile, url: str) -> Iterator[IO[bytes]]:
+        with self._stream(url) as stream:
+            digest = _digest(stream)
+            if file.sha256 is not None and digest != file.sha256:
+                raise _mismatch(url, file.sha256, digest)
+            stream.seek(0)
+            yield stream
+
+    @contextmanager
+    def _stream(self, url: str) -> Iterator[IO[bytes]]:
+        if url.startswith("file:"):
+            with Path(url2pathname(urlsplit(url).path)).open("rb") as local:
+                yield local
+            return
+        try:
+            with TemporaryFile(dir=self._cache.scratch()) as target:
+                status = self._http.download(url, target, limit=ARCHIVE_LIMIT)
+                if status >= 400:
+                    message = f"the server answered {status}"
+                    raise UnknownError("index-error", message, origin=redact(url))
+                yield target
+        except OSError as error:
+            message = f"a download cannot be kept: {error.strerror or error}"
+            hint = "make room, or give another --cache-dir"
+            raise UnknownError(
+                "cache-not-writable", message, origin=redact(url), hint=hint
+            ) from None
+
+
+def _key(file: IndexFile) -> str:
+    digest = file.sha256 or sha256((file.url or file.filename).encode()).hexdigest()
+    return f"{digest[:2]}/{digest[2:]}" if file.sha256 else f"url/{digest}"
+
+
+def _encode(metadata: DistMetadata) -> Entry:
+    body = {
+        "name": metadata.name,
+        "version": str(metadata.version),
+        "requires": [d.evidence.statement.removeprefix("needs ") for d in metadata.requires],
+        "python": metadata.requires_python,
+        "extras": sorted(metadata.extras),
+        "notes": list(metadata.notes),
+    }
+    return Entry({}, json.dumps(body, ensure_ascii=False))
+
+
+def _decode(entry: Entry, file: IndexFile) -> DistMetadata:
+    if "unknown" in entry.head:
+        raise UnknownError(
+            "no-static-metadata",
+            entry.head["unknown"],
+            origin=file.filename,
+            hint=entry.head["hint"],
+        )
+    body: dict[str, Any] = json.loads(entry.body)
+    kind = "METADATA" if file.is_wheel else "PKG-INFO"
+    return build_metadata(
+        body["name"],
+        body["version"],
+        body["requires"],
+        origin=f"{kind} of {file.filename}",
+        requires_python=body["python"],
+        extras=body["extras"],
+        notes=body["notes"],
+    )
+
+
+def _pkg_info(stream: IO[bytes], file: IndexFile) -> str | None:
+    """The PKG-INFO at the top of an sdist; None where it has none."""
+    try:
+        data = _from_zip(stream) if file.filename.endswith(".zip") else _from_tar(stream)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        message = f"it is no archive that can be read ({error})"
+        raise UnknownError("not-an-sdist", message, origin=file.filename) from None
+    return data.decode("utf-8", "replace") if data is not None else None
+
+
+def _from_tar(stream: IO[bytes]) -> bytes | None:
+    with tarfile.open(fileobj=stream, mode="r:gz") as archive:
+        for entry in archive:
+            if entry.isfile() and _is_top_pkg_info(entry.name):
+                found = archive.extractfile(entry)
+                return found.read(METADATA_LIMIT) if found else None
+    return None
+
+
+def _from_zip(stream: IO[bytes]) -> bytes | None:
+    with zipfile.ZipFile(stream) as archive:
+        for path in archive.namelist():
+            if _is_top_pkg_info(path):
+                return io.BytesIO(archive.read(path)).read(METADATA_LIMIT)
+    return None
+
+
+def _is_top_pkg_info(path: str) -> bool:
+    parts = path.removeprefix("./").split("/")
+    return len(parts) == 2 and parts[1] == "PKG-INFO"
+
+
+def _version_key(text: str | None) -> tuple[int, ...]:
+    parts = (text or "0").split(".")
+    return tuple(int(part) for part in parts) if all(p.isdigit() for p in parts) else (0,)
+
+
+def _digest(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    digest = sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _mismatch(url: str, announced: str, found: str) -> UnknownError:
+    return UnknownError(
+        "hash-mismatch",
+        f"sha256 is {found}, the index announced {announced}",
+        origin=redact(url),
+        hint="the file was changed on its way or on the index: do not use it",
+    )

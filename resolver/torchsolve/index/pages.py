@@ -1,0 +1,130 @@
+"""Project pages of one index: from the cache while that is fresh, else from the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from packaging.utils import NormalizedName
+
+from torchsolve.errors import UnknownError
+from torchsolve.index.cache import Cache, Entry
+from torchsolve.index.credentials import redact, split_auth
+from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
+from torchsolve.index.http import Http, Response, raise_for_status
+from torchsolve.index.listing import ACCEPT, Listing, RawFile, distill, read_files
+from torchsolve.index.page import page_files
+from torchsolve.index.settings import IndexSettings
+from torchsolve.model.package import IndexPage
+
+PAGE_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index.
+
+    Attributes:
+        label: ``default``, ``torch``, or its URL without credentials.
+        url: root of its simple API; None for pip's default index.
+    """
+
+    label: str
+    url: str | None
+
+
+class Pages:
+    """Reads project pages; may be used by many threads."""
+
+    def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
+        self._settings, self._http, self._cache = settings, http, cache
+
+    def read(self, index: Index, name: NormalizedName) -> IndexPage | None:
+        """The page of a project on this index; None where the index does not have it.
+
+        Raises:
+            UnknownError: ``offline-miss``, ``index-unreachable``, ``index-forbidden``,
+                ``index-error``, ``index-too-large``, ``bad-index-page``.
+        """
+        entry = self._entry(index, name)
+        if entry.head["missing"]:
+            return None
+        cutoff = self._settings.exclude_newer
+        files = page_files(name, index.label, entry.body, entry.head["prefix"], cutoff)
+        return IndexPage(name, tuple(files), tuple(entry.head["notes"]))
+
+    def _entry(self, index: Index, name: NormalizedName) -> Entry:
+        kind = f"pages/{_folder(index)}"
+        cached = self._cache.read(kind, name)
+        if cached is not None and usable(cached, self._settings):
+            return cached
+        if index.url is not None and index.url.startswith("file:"):
+            return _make_entry(_local_page(f"{_root(index)}{name}/"), name)
+        if self._settings.offline:
+            raise offline_miss(f"the page of {name} on index {index.label}", name)
+        return self._ask(index, name, cached, kind)
+
+    def _ask(self, index: Index, name: NormalizedName, cached: Entry | None, kind: str) -> Entry:
+        headers = {"Accept": ACCEPT, **conditions(cached)}
+        response = self._http.get(f"{_root(index)}{name}/", limit=PAGE_LIMIT, headers=headers)
+        if response.status == 304 and cached is not None:
+            entry = Entry({**cached.head, **freshness(response)}, cached.body)
+        elif _is_missing(index, response):
+            entry = _make_entry(None, name, response)
+        else:
+            raise_for_status(response)
+            entry = _make_entry(read_files(response), name, response)
+        if storable(response):
+            self._cache.write(kind, name, entry)
+        return entry
+
+
+def _folder(index: Index) -> str:
+    if index.url is None:
+        return "default"
+    return sha256(_root(index).encode()).hexdigest()[:16]
+
+
+def _root(index: Index) -> str:
+    if index.url is None:
+        # Imported late: it brings in a second HTTP library, a third of a second.
+        from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+        return PYPI_SIMPLE_ENDPOINT
+    return split_auth(index.url)[0].rstrip("/") + "/"
+
+
+def _is_missing(index: Index, response: Response) -> bool:
+    # The PyTorch index is a bucket that answers 403 for what it does not have.
+    if response.status == 403:
+        return index.label == "torch" or "pytorch.org" in (urlsplit(response.url).hostname or "")
+    return response.status == 404
+
+
+def _make_entry(
+    files: list[RawFile] | None, name: NormalizedName, response: Response | None = None
+) -> Entry:
+    listing = Listing("", "", dated=True, notes=()) if files is None else distill(name, files)
+    head = {
+        "missing": files is None,
+        "prefix": listing.prefix,
+        "dated": listing.dated,
+        "notes": list(listing.notes),
+        **(freshness(response) if response else {}),
+    }
+    return Entry(head, listing.text)
+
+
+def _local_page(url: str) -> list[RawFile] | None:
+    path = Path(url2pathname(urlsplit(url).path)) / "index.html"
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        why = error.strerror or "it cannot be read"
+        raise UnknownError("index-unreachable", why, origin=redact(url)) from None
+    return read_files(Response(200, url, {"content-type": "text/html"}, body))
