@@ -44,6 +44,7 @@ class BaseImage:
         libstdcxx: newest GLIBCXX symbol version of its libstdc++, ``3.4.33``; None when unknown.
         pythons: the Pythons that its OS packages, newest first.
         digest: ``sha256:…`` when it is pinned.
+        supported: not superseded by a newer point release, so its publisher keeps it.
     """
 
     ref: str
@@ -54,6 +55,7 @@ class BaseImage:
     libstdcxx: str | None
     pythons: tuple[PythonVersion, ...]
     digest: str | None = None
+    supported: bool = True
 
 
 _CELL = re.compile(

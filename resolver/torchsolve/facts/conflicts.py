@@ -1,0 +1,85 @@
+"""Failures with a recognizable text, and known weights (``known_conflicts``, ``models``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torchsolve.facts.names import pattern
+from torchsolve.facts.table import Row, Table
+
+
+@dataclass(frozen=True, slots=True)
+class KnownConflict:
+    """A failure that a log shows, with its cause and fix; specific rows stand before generic ones.
+
+    ``texts`` are real messages that ``regex`` must find itself in.
+    """
+
+    id: str
+    kind: str
+    regex: str
+    cause: str
+    fix: str
+    fix_verified: bool
+    texts: tuple[str, ...]
+    issues: tuple[str, ...]
+    note: str | None
+    verified: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A weight repository: ``gated`` is ``manual``, ``auto``, False, or None when unknown."""
+
+    repo: str
+    gated: str | bool | None
+    mirror: str | None
+    note: str | None
+    verified: bool
+    source: str
+
+
+def parse_conflicts(table: Table) -> tuple[KnownConflict, ...]:
+    """Raises UsageError ``bad-table``."""
+    return tuple(_conflict(row) for row in table.rows("conflict"))
+
+
+def _conflict(row: Row) -> KnownConflict:
+    found = KnownConflict(
+        row.text("id"),
+        row.text("kind"),
+        row.text("regex"),
+        row.text("cause"),
+        row.text("fix"),
+        row.flag("fix_verified", default=True),
+        row.texts("texts"),
+        row.texts("issues"),
+        row.maybe("note"),
+        row.verified(),
+        row.source(),
+    )
+    pattern(row, found.regex)
+    row.done()
+    return found
+
+
+def parse_models(table: Table) -> tuple[ModelRow, ...]:
+    """Raises UsageError ``bad-table``."""
+    return tuple(_model(row) for row in table.rows("model"))
+
+
+def _model(row: Row) -> ModelRow:
+    gated = row.maybe("gated")
+    if gated not in ("manual", "auto", "no", None):
+        raise row.error(f"gated {gated!r} is none of manual, auto, no")
+    found = ModelRow(
+        row.text("repo"),
+        False if gated == "no" else gated,
+        row.maybe("mirror"),
+        row.maybe("note"),
+        row.verified(),
+        row.source(),
+    )
+    row.done()
+    return found
