@@ -1,77 +1,80 @@
-"""A wheel at an address, downloaded once."""
+"""Files at an address. How bytes travel is ``index/``'s business: the caller supplies it."""
 
 from __future__ import annotations
 
+import io
 import tempfile
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
-
-import httpx
 
 from torchsolve.errors import UnknownError, UsageError
 
-_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
+
+class Download(Protocol):
+    """Writes what is at ``url`` into ``target``; raises TorchsolveError where it cannot."""
+
+    def __call__(self, url: str, target: IO[bytes], /) -> object:
+        """Download one file whole."""
+        ...
 
 
-def wheel(url: str, cache_dir: Path, *, offline: bool) -> Path:
-    """The file, under its own name; ``#sha256=…`` in the address is checked.
+def wheel(url: str, cache_dir: Path, download: Download | None) -> Path:
+    """A wheel under its own name, downloaded once; ``#sha256=…`` in the address is checked.
 
-    Raises:
-        UsageError: ``hash-mismatch``, ``no-such-file`` (404).
-        UnknownError: ``download-forbidden`` (401, 403), ``download-failed``, ``offline-miss``.
+    Raises UsageError ``hash-mismatch``, UnknownError ``offline-miss`` (nothing may be downloaded
+    and the cache lacks it), and what ``download`` raises.
     """
     address, _, fragment = url.partition("#")
     name = PurePosixPath(unquote(urlsplit(address).path)).name
-    kept = cache_dir / "wheels" / sha256(address.encode()).hexdigest()[:16] / name
+    kept = cache_dir / "wheels" / _key(address) / name
     if not kept.is_file():
-        if offline:
-            raise UnknownError(
-                "offline-miss", f"{name} is not in the cache, and --offline is on", origin=address
-            )
-        _download(address, kept)
-    _verify(kept, parse_qs(fragment).get("sha256", [""])[0], address)
+        _fetch(address, kept, download)
+    expected = parse_qs(fragment).get("sha256", [""])[0].lower()
+    if expected and expected != (found := _sha256(kept)):
+        kept.unlink()
+        raise UsageError(
+            "hash-mismatch", f"its sha256 is {found}, the address says {expected}", origin=address
+        )
     return kept
 
 
-def _download(url: str, kept: Path) -> None:
+def small(url: str, download: Download | None) -> bytes:
+    """A requirements file at an address. Raises as ``wheel`` does."""
+    if download is None:
+        raise _miss(url)
+    target = io.BytesIO()
+    download(url, target)
+    return target.getvalue()
+
+
+def _fetch(url: str, kept: Path, download: Download | None) -> None:
+    if download is None:
+        raise _miss(url)
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as part:
         try:
-            with httpx.stream("GET", url, follow_redirects=True, timeout=_TIMEOUT) as answer:
-                _check(answer, url)
-                for block in answer.iter_bytes(1 << 20):
-                    part.write(block)
+            download(url, part)
             part.flush()
             Path(part.name).replace(kept)
-        except httpx.HTTPError as error:
-            raise UnknownError(
-                "download-failed", f"{type(error).__name__}: {error}", origin=url
-            ) from None
         finally:
             Path(part.name).unlink(missing_ok=True)
 
 
-def _check(answer: httpx.Response, url: str) -> None:
-    if answer.status_code in (404, 410):
-        raise UsageError("no-such-file", "there is nothing at this address", origin=url)
-    if answer.status_code in (401, 403):
-        raise UnknownError("download-forbidden", "this address may not be read", origin=url)
-    if answer.status_code != 200:
-        raise UnknownError("download-failed", f"the server says {answer.status_code}", origin=url)
+def _key(text: str) -> str:
+    return file_digest(io.BytesIO(text.encode()), "sha256").hexdigest()[:16]
 
 
-def _verify(path: Path, expected: str, url: str) -> None:
-    if not expected:
-        return
+def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
-        found = sha256()
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            found.update(block)
-    if found.hexdigest() != expected.lower():
-        path.unlink()
-        raise UsageError(
-            "hash-mismatch",
-            f"sha256 is {found.hexdigest()}, the address says {expected}",
-            origin=url,
-        )
+        return file_digest(stream, "sha256").hexdigest()
+
+
+def _miss(url: str) -> UnknownError:
+    return UnknownError(
+        "offline-miss",
+        "it is not in the cache, and nothing may be downloaded",
+        origin=url,
+        hint="run once without --offline",
+    )

@@ -50,7 +50,7 @@ def _has_revisions(what: object) -> bool:
 def _wheel_url(url: str, reference: str, options: ReadOptions) -> ProjectFacts:
     from torchsolve.project import download, single
 
-    path = download.wheel(url, options.cache_dir, offline=options.offline)
+    path = download.wheel(url, options.cache_dir, options.online_download)
     return single.wheel(path, reference, url.partition("#")[0])
 
 
@@ -64,7 +64,7 @@ def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     if path.name == "pyproject.toml":
         return single.pyproject_file(path, reference, options)
     if path.suffix in (".txt", ".in", ""):
-        return single.requirements_file(path, reference)
+        return single.requirements_file(path, reference, options)
     raise UsageError(
         "unknown-reference",
         f"{path.name} is no wheel, requirements file or pyproject.toml",

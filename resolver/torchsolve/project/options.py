@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from torchsolve.model.target import Platform
+from torchsolve.project.download import Download
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class ReadOptions:
         undeclared: keep a sample's undeclared imports as claimed requirements.
         extras: extras of a ``pyproject.toml`` that are asked for (``--with``).
         platform: wheels for other systems than this one's are named, not read.
+        download: fetches a file at an address; None like ``offline``: nothing is fetched.
     """
 
     cache_dir: Path
@@ -27,3 +29,9 @@ class ReadOptions:
     undeclared: bool = True
     extras: tuple[str, ...] = ()
     platform: Platform = field(default_factory=lambda: Platform("linux/amd64"))
+    download: Download | None = None
+
+    @property
+    def online_download(self) -> Download | None:
+        """``download``, None when offline."""
+        return None if self.offline else self.download
