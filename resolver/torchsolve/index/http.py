@@ -50,6 +50,7 @@ class Http:
         self._settings = settings
         self._credentials = credentials
         self._lock = threading.Lock()
+        self._closed = False
         self.requests = 0
         self.received = 0
 
@@ -90,6 +91,7 @@ class Http:
     def close(self) -> None:
         """Closes the connections."""
         with self._lock:
+            self._closed = True
             client = self.__dict__.pop("_client", None)
         if client is not None:
             client.close()
@@ -111,6 +113,8 @@ class Http:
 
     def _shared_client(self) -> httpx.Client:
         with self._lock:
+            if self._closed:
+                raise UnknownError("index-closed", "the client was closed")
             return self._client
 
     def _blocks(self, response: httpx.Response) -> Iterator[bytes]:

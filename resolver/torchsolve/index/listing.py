@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -64,15 +65,28 @@ def read_files(response: Response) -> list[RawFile]:
     Raises UnknownError ``bad-index-page`` where it is neither JSON nor HTML of the simple API.
     """
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
+    with _well_formed(response.url):
         if kind.endswith("json") or response.body[:1] == b"{":
             return _from_json(response)
         return _from_html(response)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+
+
+def read_listing(name: NormalizedName, response: Response) -> Listing:
+    """The usable files of a project's page. Raises UnknownError as ``read_files`` does."""
+    files = read_files(response)
+    with _well_formed(response.url):
+        return distill(name, files)
+
+
+@contextmanager
+def _well_formed(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise UnknownError(
             "bad-index-page",
-            f"the index's answer is no page of the simple API: {error}",
-            origin=redact(response.url),
+            f"the index's answer is no page of the simple API ({type(error).__name__}: {error})",
+            origin=redact(url),
             hint="an index's URL usually ends in /simple/",
         ) from None
 

@@ -2,8 +2,8 @@
 
 Tried in this order: the metadata file beside a wheel (PEP 658; also where the page does not
 announce it), the archive by HTTP range, the whole archive. Of an sdist, PKG-INFO speaks only where
-it is static (PEP 643: version 2.2 or later, Requires-Dist not Dynamic). What is kept is what a solver
-needs, by the file's sha256, so that a later run parses no e-mail headers.
+it is static (PEP 643: version 2.2 or later, Requires-Dist not Dynamic). What is kept is what a
+solver needs, by the file's sha256, so that a later run parses no e-mail headers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.request import url2pathname
 
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.cache import Cache, Entry
-from torchsolve.index.credentials import origin, redact
+from torchsolve.index.credentials import redact
 from torchsolve.index.freshness import offline_miss
 from torchsolve.index.http import Http, raise_for_status
 from torchsolve.index.ranges import RangeFile, RangesRefusedError
@@ -42,8 +42,6 @@ class MetadataReader:
 
     def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
         self._settings, self._http, self._cache = settings, http, cache
-        # Origins that do not have metadata files, so that each is asked once in vain.
-        self._beside: dict[str, bool] = {}
 
     def read(self, file: IndexFile) -> DistMetadata:
         """The metadata of a wheel or sdist.
@@ -81,15 +79,11 @@ class MetadataReader:
         return found or self._read_archive(file, url)
 
     def _read_beside(self, file: IndexFile, url: str) -> DistMetadata | None:
-        place, announced = origin(url), file.metadata_sha256
-        if announced is None and self._beside.get(place) is False:
-            return None
+        announced = file.metadata_sha256
         response = self._http.get(f"{url}.metadata", limit=METADATA_LIMIT)
         if response.status in (403, 404, 405, 410) or response.status >= 500:
-            self._beside.setdefault(place, False)
             return None
         raise_for_status(response)
-        self._beside[place] = True
         digest = sha256(response.body).hexdigest()
         if announced is not None and digest != announced:
             if announced == file.sha256:

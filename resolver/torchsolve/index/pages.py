@@ -15,7 +15,7 @@ from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
 from torchsolve.index.http import Http, Response, raise_for_status
-from torchsolve.index.listing import ACCEPT, Listing, RawFile, distill, read_files
+from torchsolve.index.listing import ACCEPT, Listing, read_listing
 from torchsolve.index.page import page_files
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.package import IndexPage
@@ -62,7 +62,7 @@ class Pages:
         if cached is not None and usable(cached, self._settings):
             return cached
         if index.url is not None and index.url.startswith("file:"):
-            return _make_entry(_local_page(f"{_root(index)}{name}/"), name)
+            return _make_entry(_local_page(f"{_root(index)}{name}/", name))
         if self._settings.offline:
             raise offline_miss(f"the page of {name} on index {index.label}", name)
         return self._ask(index, name, cached, kind)
@@ -73,10 +73,10 @@ class Pages:
         if response.status == 304 and cached is not None:
             entry = Entry({**cached.head, **freshness(response)}, cached.body)
         elif _is_missing(index, response):
-            entry = _make_entry(None, name, response)
+            entry = _make_entry(None, response)
         else:
             raise_for_status(response)
-            entry = _make_entry(read_files(response), name, response)
+            entry = _make_entry(read_listing(name, response), response)
         if storable(response):
             self._cache.write(kind, name, entry)
         return entry
@@ -104,12 +104,10 @@ def _is_missing(index: Index, response: Response) -> bool:
     return response.status == 404
 
 
-def _make_entry(
-    files: list[RawFile] | None, name: NormalizedName, response: Response | None = None
-) -> Entry:
-    listing = Listing("", "", dated=True, notes=()) if files is None else distill(name, files)
+def _make_entry(found: Listing | None, response: Response | None = None) -> Entry:
+    listing = found or Listing("", "", dated=True, notes=())
     head = {
-        "missing": files is None,
+        "missing": found is None,
         "prefix": listing.prefix,
         "dated": listing.dated,
         "notes": list(listing.notes),
@@ -118,7 +116,7 @@ def _make_entry(
     return Entry(head, listing.text)
 
 
-def _local_page(url: str) -> list[RawFile] | None:
+def _local_page(url: str, name: NormalizedName) -> Listing | None:
     path = Path(url2pathname(urlsplit(url).path)) / "index.html"
     try:
         body = path.read_bytes()
@@ -127,4 +125,4 @@ def _local_page(url: str) -> list[RawFile] | None:
     except OSError as error:
         why = error.strerror or "it cannot be read"
         raise UnknownError("index-unreachable", why, origin=redact(url)) from None
-    return read_files(Response(200, url, {"content-type": "text/html"}, body))
+    return read_listing(name, Response(200, url, {"content-type": "text/html"}, body))
