@@ -12,7 +12,7 @@ from typing import Protocol
 
 from torchsolve.model.evidence import Evidence
 from torchsolve.solve.options import Option
-from torchsolve.solve.problem import Edge, Problem
+from torchsolve.solve.problem import Problem
 
 Confirm = Callable[[Option], Evidence | None]
 
@@ -20,15 +20,6 @@ Confirm = Callable[[Option], Evidence | None]
 def confirm_all(_option: Option) -> Evidence | None:
     """The ``confirm`` of runs that do not ask binaries: nothing is refuted."""
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """An option that was ruled out: its package key, itself, and the edge (or fact) that broke."""
-
-    key: str
-    option: Option
-    edge: Edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +31,7 @@ class Solved:
 
 @dataclass(frozen=True, slots=True)
 class Infeasible:
-    """No choice satisfies the facts. ``rejections`` in the order of search."""
-
-    rejections: tuple[Rejection, ...]
+    """No choice satisfies the facts."""
 
 
 @dataclass(frozen=True, slots=True)

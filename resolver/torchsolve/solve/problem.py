@@ -155,7 +155,7 @@ class Problem:
             if row.torch is not None:
                 yield self._torch_edge(row.torch, row.evidence, parent)
             if row.cuda is not None:
-                yield self._cuda_edge(row.cuda.major or 0, row.evidence, parent)
+                yield self._cuda_edge(row.cuda, row.evidence, parent)
 
     def _companions(self, name: NormalizedName, option: Option) -> list[Companion]:
         if option.file is None or option.file.index != "default":

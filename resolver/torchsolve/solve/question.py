@@ -47,13 +47,14 @@ class Fact:
 class Companion:
     """A row of ``matrices/``: ``package`` in ``specifier`` goes with these torches, and this CUDA.
 
-    It speaks of the default index's files only: another index's are built for its own tag.
+    ``cuda`` is a major. It speaks of the default index's files only: another index's are built for
+    their own tag.
     """
 
     package: NormalizedName
     specifier: SpecifierSet
     torch: SpecifierSet | None
-    cuda: CudaTag | None
+    cuda: int | None
     evidence: Evidence
 
 

@@ -24,7 +24,6 @@ from torchsolve.solve.engine import (
     Confirm,
     GaveUp,
     Infeasible,
-    Rejection,
     Solved,
     confirm_all,
 )
@@ -45,7 +44,6 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
     def __init__(self, problem: Problem, confirm: Confirm) -> None:
         self.problem = problem
         self.confirm = confirm
-        self.rejections: list[Rejection] = []
         self._order: dict[str, int] = {}
 
     def identify(self, requirement_or_candidate: Edge | Pick) -> str:
@@ -100,26 +98,18 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
     def _survivors(
         self, key: str, mask: int, known: Mapping[str, Sequence[Edge]]
     ) -> Iterator[Pick]:
-        options = self.problem.package(key).options
         for position in bits(mask):
-            broken = self._broken_edge(key, position, known)
-            if broken is None:
+            if not self._is_broken(key, position, known):
                 yield Pick(key, position)
-            else:
-                self.rejections.append(Rejection(key, options[position], broken))
 
-    def _broken_edge(
-        self, key: str, position: int, known: Mapping[str, Sequence[Edge]]
-    ) -> Edge | None:
+    def _is_broken(self, key: str, position: int, known: Mapping[str, Sequence[Edge]]) -> bool:
         for edge in self.problem.edges(key, position):
             mask = edge.mask & self.problem.bound(edge.key)
             for other in known.get(edge.key, ()):
                 mask &= other.mask
             if not mask:
-                return edge
-        option = self.problem.package(key).options[position]
-        reason = self.confirm(option)
-        return None if reason is None else Edge(key, 0, reason, (key, position))
+                return True
+        return self.confirm(self.problem.package(key).options[position]) is not None
 
     def is_satisfied_by(self, requirement: Edge, candidate: Pick) -> bool:
         return bool(requirement.mask >> candidate.position & 1)
@@ -146,7 +136,7 @@ class ResolvelibEngine:
         try:
             result = resolver.resolve(problem.roots, max_rounds=self._rounds)
         except ResolutionImpossible:
-            return Infeasible(tuple(dict.fromkeys(provider.rejections)))
+            return Infeasible()
         except (ResolutionTooDeep, RecursionError):
             return GaveUp(self._rounds)
         return Solved({key: pick.position for key, pick in result.mapping.items()})

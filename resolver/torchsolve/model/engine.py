@@ -1,0 +1,84 @@
+"""What rooms ask of a container engine: facts of an image, one short run in it, a file of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+PROBE_DIR = "/torchsolve-probe"
+"""Where the files of a run lie inside the container."""
+
+OnLine = Callable[[str], None]
+"""Receives each line as it comes, without its line end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """An image as its engine describes it.
+
+    Attributes:
+        id: ``sha256:…`` of the config. digest: of the repository, None where it was never pulled.
+        platform: ``linux/amd64``.
+        user: USER, ``""`` for root.
+        env, labels: pairs, sorted by name.
+        workdir: WORKDIR, ``""`` without.
+    """
+
+    ref: str
+    id: str
+    digest: str | None
+    platform: str
+    user: str
+    env: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
+    workdir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a run ended. ``timed_out``: it was killed, ``exit`` is then that of the kill."""
+
+    exit: int
+    output: str
+    errors: str
+    seconds: float
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One run: ``command`` in a throw-away container of ``ref``.
+
+    Attributes:
+        command: replaces entrypoint and command of the image.
+        files: name → content, laid under ``PROBE_DIR`` before the start.
+        timeout: seconds until the container is killed.
+        gpu: give it the host's GPUs.
+        network: whether it has any beyond loopback.
+        user: instead of the image's.
+    """
+
+    ref: str
+    command: Sequence[str]
+    files: Mapping[str, bytes]
+    timeout: float
+    gpu: bool = False
+    network: bool = False
+    user: str | None = None
+
+
+class Engine(Protocol):
+    """A container engine, docker or podman. Every method raises UsageError ``no-engine`` without one."""
+
+    def config(self, ref: str) -> ImageConfig:
+        """Facts of an image, pulled where it is not there. Raises UsageError ``unknown-image``."""
+
+    def run(self, request: RunRequest, on_line: OnLine | None = None) -> Ran:
+        """Run to the end; ``on_line`` sees what it prints on stderr.
+
+        Raises UsageError ``no-gpu-runtime`` and ``cannot-run``.
+        """
+
+    def read(self, ref: str, path: str) -> bytes | None:
+        """One regular file of an image; None where it has none there."""

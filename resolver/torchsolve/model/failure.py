@@ -1,0 +1,56 @@
+"""Failures with a recognizable text: from a log to causes and fixes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+from torchsolve.model.outcome import Diagnosis
+
+
+class KnownFailure(Protocol):
+    """A row of matrices/: a pattern, what it means and what helps."""
+
+    @property
+    def id(self) -> str:
+        """Kebab-case name."""
+
+    @property
+    def regex(self) -> str:
+        """Searched for in a text, line ends included."""
+
+    @property
+    def cause(self) -> str:
+        """May name groups of the pattern: ``{lib}``."""
+
+    @property
+    def fix(self) -> str:
+        """Likewise."""
+
+
+def recognize(text: str, known: Iterable[KnownFailure]) -> tuple[Diagnosis, ...]:
+    """What ``text`` shows, in the order of the rows: a specific row stands before a generic one.
+
+    A match inside one that a former row made is not told again.
+    """
+    found: list[Diagnosis] = []
+    taken: list[tuple[int, int]] = []
+    for row in known:
+        matches = [m for m in re.finditer(row.regex, text) if not _within(m.span(), taken)]
+        if matches:
+            taken.extend(match.span() for match in matches)
+            found.append(
+                Diagnosis(row.id, _fill(row.cause, matches[0]), _fill(row.fix, matches[0]))
+            )
+    return tuple(found)
+
+
+def _within(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
+    return any(start < span[1] and span[0] < end for start, end in taken)
+
+
+def _fill(sentence: str, match: re.Match[str]) -> str:
+    for name, value in match.groupdict().items():
+        sentence = sentence.replace("{" + name + "}", value or "?")
+    return sentence

@@ -1,0 +1,131 @@
+"""From projects, ComfyUI and a cell to the facts of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+
+from torchsolve.config import Settings
+from torchsolve.facts import Facts
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.package import Declared
+from torchsolve.model.project import ComfyUI, ProjectFacts, WheelFact
+from torchsolve.model.version import PythonVersion
+from torchsolve.solve.cells import Cell
+from torchsolve.solve.question import Companion, Fact, FactKind, Question, Rules
+
+
+def project_facts(
+    projects: Iterable[ProjectFacts], comfyui: ComfyUI | None, settings: Settings
+) -> tuple[Fact, ...]:
+    """What all projects and ComfyUI ask for, in every cell alike."""
+    facts: list[Fact] = []
+    for project in projects:
+        facts += _demands(project.requirements)
+        facts += [
+            Fact(FactKind.BOUND, row.evidence, row.requirement) for row in project.constraints
+        ]
+        if settings.undeclared:
+            facts += _demands(project.undeclared)
+        facts += _bundled(project.wheels)
+    if comfyui is not None:
+        facts += _demands(comfyui.requirements)
+    return tuple(dict.fromkeys(facts))
+
+
+def _demands(rows: Iterable[Declared]) -> list[Fact]:
+    return [Fact(FactKind.DEMAND, row.evidence, row.requirement) for row in rows]
+
+
+def _bundled(wheels: Iterable[WheelFact]) -> list[Fact]:
+    facts = {}
+    for wheel in wheels:
+        if wheel.required and wheel.file.name not in facts:
+            place = wheel.file.place or wheel.file.filename
+            text = f"is imported and bundled ({wheel.file.filename})"
+            evidence = Evidence(wheel.file.name, text, Strength.CLAIMED, place)
+            facts[wheel.file.name] = Fact(FactKind.BUNDLED, evidence, Requirement(wheel.file.name))
+    return list(facts.values())
+
+
+def ask(
+    cell: Cell,
+    facts: tuple[Fact, ...],
+    settings: Settings,
+    pythons: tuple[PythonVersion, ...],
+) -> Question:
+    """The question of one cell."""
+    own = [
+        Fact(FactKind.PYTHON, cell.python_fact),
+        Fact(FactKind.GLIBC, cell.glibc_fact),
+    ]
+    if cell.id.torch is not None:
+        own.append(Fact(FactKind.CUDA, cell.cuda_fact))
+        kind = FactKind.DEMAND if settings.torch else FactKind.BOUND
+        exact = Requirement(f"torch=={cell.id.torch}")
+        own.append(Fact(kind, cell.torch_fact, exact))
+    return Question((*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons)
+
+
+def kept_facts(inventory: ImageInventory, family: frozenset[str]) -> tuple[Fact, ...]:
+    """The torch family of an image stays as it is."""
+    facts = []
+    for dist in inventory.dists:
+        if dist.name in family:
+            text = f"holds {dist.name} {dist.version}"
+            evidence = Evidence("<image>", text, Strength.OBSERVED, inventory.ref)
+            exact = Requirement(f"{dist.name}=={dist.version}")
+            facts.append(Fact(FactKind.BOUND, evidence, exact))
+    return tuple(facts)
+
+
+def make_rules(
+    projects: Iterable[ProjectFacts],
+    settings: Settings,
+    tables: Facts,
+    cutoff: datetime | None,
+    inventory: ImageInventory | None,
+) -> Rules:
+    """What holds in every cell of this run."""
+    projects = tuple(projects)
+    edges = [row.partition(":") for row in settings.no_deps]
+    wheels: dict[NormalizedName, tuple[WheelFact, ...]] = {}
+    for project in projects:
+        for wheel in project.wheels:
+            wheels[wheel.file.name] = (*wheels.get(wheel.file.name, ()), wheel)
+    overrides = (Requirement(text) for text in settings.overrides)
+    hashes = {
+        NormalizedName(name): allowed for project in projects for name, allowed in project.hashes
+    }
+    return Rules(
+        overrides={canonicalize_name(row.name): row for row in overrides},
+        no_deps=frozenset(name for name, colon, _ in edges if not colon),
+        no_edges=frozenset((name, dep) for name, colon, dep in edges if colon),
+        exclude_newer=cutoff,
+        no_binary=frozenset().union(*(project.no_binary for project in projects)),
+        only_binary=frozenset().union(*(project.only_binary for project in projects)),
+        hashes=hashes,
+        wheels=wheels,
+        companions=_companions(tables),
+        inventory=inventory,
+        names_only=settings.evidence == "names",
+    )
+
+
+def _companions(tables: Facts) -> tuple[Companion, ...]:
+    rows = []
+    for row in tables.companions:
+        major = row.cuda_major or (row.cuda.major if row.cuda else None)
+        goes = [f"torch {row.torch}" if row.torch else "", f"CUDA {major}" if major else ""]
+        text = f"goes with {' and '.join(part for part in goes if part)}: {row.why}"
+        evidence = Evidence(
+            f"{row.package} {row.version}", text, Strength.CLAIMED, "matrices/companions.toml"
+        )
+        torch = SpecifierSet(row.torch) if row.torch else None
+        rows.append(Companion(row.package, SpecifierSet(row.version), torch, major, evidence))
+    return tuple(rows)

@@ -1,0 +1,118 @@
+"""Why a question has no answer: a smallest set of its facts, and the edges between them.
+
+The set is found over the engine interface by leaving facts out and asking again (QuickXplain,
+U. Junker, AAAI 2004), never from the causes that an engine reports, which blame bystanders. A
+property of the cell that is left out widens the question: without its Python any Python may
+answer, without its C library the newest, without its CUDA any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from torchsolve.errors import UnknownError
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.plan import Conflict
+from torchsolve.model.target import Target
+from torchsolve.solve.engine import Answer, Infeasible, Solved
+from torchsolve.solve.problem import Problem
+from torchsolve.solve.propagate import edges_between
+from torchsolve.solve.question import Fact, FactKind, Question
+
+Solve = Callable[[Question], tuple[Problem, Answer]]
+
+_ANY_GLIBC = (2, 99)
+_SHOWN = 4
+
+
+def explain(question: Question, solve: Solve, cell: str) -> tuple[Conflict, tuple[Fact, ...]]:
+    """The conflict of an infeasible question, and its facts as facts (to know it again)."""
+    facts = minimal_facts(question, solve)
+    edges, rejected = _between(next(_widened(question, facts)), solve)
+    evidence = tuple(dict.fromkeys((*(fact.evidence for fact in facts), *edges)))
+    return Conflict(cell, evidence, _reference(evidence, edges), (), rejected), facts
+
+
+def minimal_facts(question: Question, solve: Solve) -> tuple[Fact, ...]:
+    """Facts that cannot hold together, of which none can be left out."""
+
+    def holds(facts: Sequence[Fact]) -> bool:
+        return _has_answer(question, facts, solve)
+
+    ordered = sorted(question.facts, key=_weight)
+    chosen = _quickxplain([], bool_delta=False, facts=ordered, holds=holds)
+    return tuple(fact for fact in question.facts if fact in chosen)
+
+
+def _weight(fact: Fact) -> int:
+    """Facts that a person fixed are blamed before those that the cell brought along."""
+    fixed = fact.evidence.origin.startswith("--")
+    return 0 if fixed else 1 if fact.requirement is not None else 2
+
+
+def _quickxplain(
+    background: list[Fact],
+    *,
+    bool_delta: bool,
+    facts: list[Fact],
+    holds: Callable[[Sequence[Fact]], bool],
+) -> list[Fact]:
+    if bool_delta and not holds(background):
+        return []
+    if len(facts) <= 1:
+        return facts
+    half = len(facts) // 2
+    first, second = facts[:half], facts[half:]
+    right = _quickxplain([*background, *first], bool_delta=bool(first), facts=second, holds=holds)
+    left = _quickxplain([*background, *right], bool_delta=bool(right), facts=first, holds=holds)
+    return [*left, *right]
+
+
+def _has_answer(question: Question, facts: Sequence[Fact], solve: Solve) -> bool:
+    """Whether some widened question is solved. What cannot be decided counts as solved: the fact
+    that was left out then stays in the conflict."""
+    undecided = False
+    for asked in _widened(question, facts):
+        try:
+            _, answer = solve(asked)
+        except UnknownError:
+            undecided = True
+            continue
+        if isinstance(answer, Solved):
+            return True
+        undecided |= not isinstance(answer, Infeasible)
+    return undecided
+
+
+def _widened(question: Question, facts: Sequence[Fact]) -> Iterator[Question]:
+    kinds = {fact.kind for fact in facts}
+    target = question.target
+    glibc = target.glibc if FactKind.GLIBC in kinds else _ANY_GLIBC
+    pythons = (target.python,) if FactKind.PYTHON in kinds else (target.python, *question.pythons)
+    cuda = question.cuda if FactKind.CUDA in kinds else None
+    for python in dict.fromkeys(pythons):
+        wider = Target(python, target.platform, glibc)
+        yield replace(question, facts=tuple(facts), target=wider, cuda=cuda)
+
+
+def _between(question: Question, solve: Solve) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+    """Edges that stand between the facts of a conflict, and a line for each choice ruled out."""
+    problem, _ = solve(question)
+    unusable: list[Evidence] = []
+    for root in problem.roots:
+        if root.requirement is not None and not root.mask & problem.bound(root.key):
+            unusable += problem.shelf.unusable(root.requirement)[:_SHOWN]
+    edges, lines = edges_between(problem, _SHOWN)
+    return tuple(dict.fromkeys((*unusable, *edges))), lines
+
+
+def _reference(evidence: Sequence[Evidence], edges: Sequence[Evidence]) -> str:
+    statements = " ".join(e.statement for e in edges)
+    if "has wheels for" in statements or "has no wheel" in statements:
+        return "no-usable-wheel"
+    if "needs a newer glibc" in statements:
+        return "glibc-too-old"
+    if any("torch" in (e.subject.split(" ")[0], *e.statement.split(" ")) for e in evidence):
+        return "no-common-torch"
+    return "no-common-torch" if "needs torch" in statements else "no-common-version"

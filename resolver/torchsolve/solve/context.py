@@ -1,0 +1,42 @@
+"""What a run of ``resolve`` or ``matrix`` stands on; made once by the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from torchsolve.config import Settings
+from torchsolve.facts import Facts
+from torchsolve.facts.gpus import Gpu
+from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.project import ComfyUI, ProjectFacts
+from torchsolve.solve.engine import Engine
+from torchsolve.solve.sources import DirectReader, Index
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything but the cell.
+
+    Attributes:
+        cutoff: files uploaded later do not exist.
+        inventory: of the image that ``--base`` names.
+        index_for: the index to ask; a torch index's URL sends the torch family there, None keeps
+            all names on the default index.
+        default_url: of the default index, for the lock.
+        tick: called with a line before each cell, for progress.
+    """
+
+    settings: Settings
+    tables: Facts
+    projects: tuple[ProjectFacts, ...]
+    comfyui: ComfyUI | None
+    inventory: ImageInventory | None
+    gpus: tuple[Gpu, ...]
+    cutoff: datetime | None
+    index_for: Callable[[str | None], Index]
+    default_url: str
+    direct: DirectReader
+    engine: Engine
+    tick: Callable[[str], None]

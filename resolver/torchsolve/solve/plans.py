@@ -1,0 +1,224 @@
+"""An engine's picks become a ``Plan``: pins with their edges, layers, verdicts and exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from packaging.utils import NormalizedName
+
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.package import IndexFile
+from torchsolve.model.plan import (
+    DroppedEdge,
+    Layer,
+    NodeSource,
+    Pin,
+    Plan,
+    PlanVerdict,
+    Strategy,
+    WheelVerdict,
+)
+from torchsolve.model.project import ModelFile
+from torchsolve.solve.cells import Cell
+from torchsolve.solve.context import Context
+from torchsolve.solve.options import Option, wheel_triple
+from torchsolve.solve.packages import split_key
+from torchsolve.solve.problem import Problem
+from torchsolve.solve.runtime import (
+    driver_minimum,
+    gpu_coverage,
+    needs_compiler,
+    system_packages,
+)
+
+
+@dataclass(slots=True)
+class _Graph:
+    """Edges of the picked packages by name, extras folded into their package."""
+
+    needs: dict[str, set[str]]
+    asked_by: dict[str, set[str]]
+
+
+def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Context) -> Plan:
+    """The plan of a solved cell. ``picks`` were checked against the problem."""
+    names = sorted(key for key in picks if not key.startswith("<") and "[" not in key)
+    graph = _graph(problem, picks, context)
+    torch_layer = _closure("torch", graph.needs) if "torch" in picks else set()
+    torch_layer |= {name for name in names if name in context.tables.torch.family}
+    drops = _drops(problem, picks)
+    pins = tuple(
+        _pin(name, problem.package(name).options[picks[name]], graph, torch_layer, context, problem)
+        for name in names
+    )
+    torch_pin = next((pin for pin in pins if pin.name == "torch"), None)
+    layered = context.inventory is not None
+    return Plan(
+        cell=cell.id if torch_pin else replace(cell.id, torch=None),
+        strategy=Strategy.LAYERED if layered else Strategy.STANDALONE,
+        image=cell.image,
+        verdict=plan_verdict(pins, context.settings.trust_labels),
+        pins=pins,
+        exceptions=drops,
+        gpu=gpu_coverage(cell, pins),
+        gpus_asked=tuple(sorted({gpu.capability for gpu in context.gpus})),
+        driver_min=driver_minimum(cell, context.tables, context.gpus),
+        system_packages=system_packages(pins, cell.image.os, context.tables),
+        weights=_weights(context),
+        nodes=tuple(
+            NodeSource(p.name, p.is_node, p.source, p.node_classes)
+            for p in context.projects
+            if p.is_node or p.source.url or p.source.path
+        ),
+        comfyui=context.comfyui,
+        inventory=context.inventory,
+        overrides=tuple(sorted(context.settings.overrides)),
+        indexes=_indexes(pins, context, cell),
+        evidence=_claims(problem, picks),
+        needs_compiler=needs_compiler(pins, context.tables),
+        notes=tuple(note for project in context.projects for note in project.notes),
+    )
+
+
+def _graph(problem: Problem, picks: dict[str, int], context: Context) -> _Graph:
+    graph = _Graph({}, {})
+    for key, position in picks.items():
+        for edge in problem.edges(key, position):
+            parent, child = split_key(key)[0], split_key(edge.key)[0]
+            if parent != child and not child.startswith("<") and child in picks:
+                if edge.requirement is None:
+                    continue
+                graph.needs.setdefault(parent, set()).add(child)
+                graph.asked_by.setdefault(child, set()).add(parent)
+    for root in problem.roots:
+        name = split_key(root.key)[0]
+        graph.asked_by.setdefault(name, set()).add(_asker(root.evidence, context))
+    return graph
+
+
+def _asker(evidence: Evidence, context: Context) -> str:
+    """Who states a fact, for people: a project, ComfyUI, a flag or the cell."""
+    for project in context.projects:
+        rows = (*project.requirements, *project.undeclared)
+        if any(row.evidence == evidence for row in rows):
+            return project.name
+        if any(
+            wheel.file.place and wheel.file.place == evidence.origin for wheel in project.wheels
+        ):
+            return project.name
+    if context.comfyui and any(row.evidence == evidence for row in context.comfyui.requirements):
+        return "ComfyUI"
+    return evidence.origin
+
+
+def _closure(name: str, needs: dict[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            todo += needs.get(current, set())
+    return seen
+
+
+def _pin(
+    name: str,
+    option: Option,
+    graph: _Graph,
+    torch_layer: set[str],
+    context: Context,
+    problem: Problem,
+) -> Pin:
+    file = option.file
+    assert file is not None  # noqa: S101 - only virtual packages have none, and they are no pins
+    requires = tuple(sorted(graph.needs.get(name, ())))
+    metadata = problem.shelf.metadata(NormalizedName(name), option)
+    coupled = (
+        _is_compiled(file)
+        and name != "torch"
+        and ("torch" in requires or bool(option.wheel and option.wheel.torch))
+    )
+    unread = option.unread
+    if unread is None and metadata is None and name not in problem.rules.no_deps:
+        unread = "its dependencies cannot be told without running its setup.py"
+    return Pin(
+        name=name,
+        version=str(option.version),
+        file=file,
+        layer=_layer(name, option, torch_layer),
+        requested_by=tuple(sorted(graph.asked_by.get(name, ()))),
+        requires=requires,
+        verdict=_verdict(file, coupled, unread),
+        torch_coupled=coupled,
+        no_deps=_no_deps(name, context),
+        vcs=option.vcs,
+        unread=unread,
+    )
+
+
+def _no_deps(name: str, context: Context) -> str | None:
+    return f"--no-deps {name}" if name in context.settings.no_deps else None
+
+
+def _layer(name: str, option: Option, torch_layer: set[str]) -> Layer:
+    if option.file is not None and option.file.index == "base":
+        return Layer.BASE
+    if option.wheel is not None or option.vcs is not None:
+        return Layer.PROJECT
+    return Layer.TORCH if name in torch_layer else Layer.REST
+
+
+def _is_compiled(file: IndexFile) -> bool:
+    return file.is_wheel and not wheel_triple(file.filename).endswith("-any")
+
+
+def _verdict(file: IndexFile, coupled: bool, unread: str | None) -> WheelVerdict:
+    if unread is not None or coupled or not (file.is_wheel or file.index == "base"):
+        return WheelVerdict.UNKNOWN
+    return WheelVerdict.LOADS if _is_compiled(file) else WheelVerdict.PURE
+
+
+def plan_verdict(pins: Iterable[Pin], trust_labels: bool) -> PlanVerdict:
+    """``declared`` while binaries are not asked; ``unknown`` where a closure may have a hole."""
+    holes = [pin for pin in pins if pin.unread is not None and pin.no_deps is None]
+    if trust_labels:
+        holes = [pin for pin in holes if pin.file.index != "project"]
+    return PlanVerdict.UNKNOWN if holes else PlanVerdict.DECLARED
+
+
+def _drops(problem: Problem, picks: dict[str, int]) -> tuple[DroppedEdge, ...]:
+    drops = [drop for key, i in picks.items() for drop in problem.drops(key, i)]
+    rows = {DroppedEdge(d.package, d.dropped, d.reason, d.evidence) for d in drops}
+    return tuple(sorted(rows, key=lambda row: (row.package, row.dropped)))
+
+
+def _claims(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
+    """Facts that shaped the plan and that no METADATA states: companions and labels."""
+    companions = {row.evidence for row in problem.rules.companions}
+    edges = [edge for key, i in sorted(picks.items()) for edge in problem.edges(key, i)]
+    found = [
+        edge.evidence
+        for edge in edges
+        if edge.evidence in companions
+        or (edge.requirement is None and edge.key in ("torch", "<cuda>"))
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _weights(context: Context) -> tuple[ModelFile, ...]:
+    if context.settings.weights == "none":
+        return ()
+    return tuple(model for project in context.projects for model in project.models)
+
+
+def _indexes(pins: tuple[Pin, ...], context: Context, cell: Cell) -> tuple[tuple[str, str], ...]:
+    labels = {pin.file.index for pin in pins}
+    rows = {}
+    if "default" in labels:
+        rows["default"] = context.default_url
+    if "torch" in labels:
+        rows["torch"] = context.tables.torch.index_url(cell.id.cuda)
+    rows |= {label: label for label in labels if "://" in label}
+    return tuple(sorted(rows.items()))

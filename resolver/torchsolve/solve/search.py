@@ -1,0 +1,298 @@
+"""From a context to an answer: cells are tried in order until one is good enough.
+
+A cell whose CUDA tag is not the release's on the default index is first asked with the default
+index's pages: where even those cannot be satisfied, the torch index need not be asked. Where they
+can and the torch index is out of reach, the cell is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torchsolve.errors import UnknownError
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.outcome import Matrix, Resolution
+from torchsolve.model.package import IndexFile
+from torchsolve.model.plan import (
+    CellOutcome,
+    CellStatus,
+    Conflict,
+    Pin,
+    Plan,
+    PlanVerdict,
+)
+from torchsolve.solve.ask import ask, kept_facts, make_rules, project_facts
+from torchsolve.solve.cells import Cell, plain_cells, torch_cells
+from torchsolve.solve.check import broken_edges
+from torchsolve.solve.conflict import explain
+from torchsolve.solve.context import Context
+from torchsolve.solve.engine import Answer, GaveUp, Solved
+from torchsolve.solve.guards import guard_driver, guard_gpus, guard_python, guard_wheels
+from torchsolve.solve.layered import base_cell
+from torchsolve.solve.plans import make_plan
+from torchsolve.solve.problem import Problem
+from torchsolve.solve.question import Fact, Question
+from torchsolve.solve.sources import Index
+from torchsolve.solve.void import explain_void
+
+MOST_SOLVED = 8
+
+
+class Search:
+    """One run over cells. Answers are kept, so that cells that differ in nothing cost nothing."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        settings, tables = context.settings, context.tables
+        self._rules = make_rules(
+            context.projects, settings, tables, context.cutoff, context.inventory
+        )
+        self._facts = project_facts(context.projects, context.comfyui, settings)
+        if context.inventory is not None:
+            self._facts += kept_facts(context.inventory, tables.torch.family)
+        self._answers: dict[tuple[Question, str | None], tuple[Problem, Answer]] = {}
+        self._known: list[tuple[frozenset[Fact], Conflict]] = []
+        releases = tables.torch.releases
+        self._pythons = tuple(
+            sorted({p for r in releases[:8] for b in r.builds for p in b.pythons}, reverse=True)
+        )
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def resolve(self) -> Resolution:
+        """The first cell that is good enough, or why there is none."""
+        cells = self._cells()
+        if not cells:
+            return self._void()
+        solved: list[CellOutcome] = []
+        tried: list[CellOutcome] = []
+        for number, cell in enumerate(cells):
+            outcome = self.try_cell(cell)
+            tried.append(outcome)
+            if outcome.status is CellStatus.SOLVED and outcome.plan is not None:
+                solved.append(outcome)
+            if _good(outcome) or len(solved) == MOST_SOLVED:
+                return self._done(tried, len(cells) - number - 1)
+        return self._done(tried, 0)
+
+    def matrix(self) -> Matrix:
+        """Every cell, each with its reason."""
+        cells = self._cells()
+        outcomes = tuple(self.try_cell(cell, explained=True) for cell in cells)
+        return Matrix(self._context.projects, outcomes)
+
+    def _done(self, tried: list[CellOutcome], untried: int) -> Resolution:
+        best = next((o for o in tried if _good(o)), None)
+        best = best or next((o for o in tried if o.status is CellStatus.SOLVED), None)
+        if best is not None:
+            return self._resolution(CellStatus.SOLVED, best, tried, untried)
+        undecided = [o for o in tried if o.status is CellStatus.UNKNOWN]
+        if undecided:
+            shown = next((o for o in undecided if o.plan is not None), undecided[0])
+            return self._resolution(CellStatus.UNKNOWN, shown, tried, untried)
+        return self._resolution(CellStatus.INFEASIBLE, self._nearest(tried), tried, untried)
+
+    def _resolution(
+        self, status: CellStatus, outcome: CellOutcome, tried: list[CellOutcome], untried: int
+    ) -> Resolution:
+        conflict = outcome.conflict
+        if status is CellStatus.INFEASIBLE and conflict is None:
+            cell = next(c for c in self._cells() if c.id == outcome.cell)
+            conflict = self.try_cell(cell, explained=True).conflict
+        return Resolution(
+            status,
+            self._context.projects,
+            outcome.plan,
+            conflict,
+            tuple(tried),
+            untried,
+            outcome.because if status is CellStatus.UNKNOWN else (),
+        )
+
+    def _void(self) -> Resolution:
+        context = self._context
+        conflict = explain_void(context.tables, context.settings, context.cutoff)
+        return Resolution(CellStatus.INFEASIBLE, context.projects, None, conflict, ())
+
+    @staticmethod
+    def _nearest(tried: list[CellOutcome]) -> CellOutcome:
+        """A cell that failed in the solve says more than one whose labels ruled it out."""
+        return next((o for o in tried if o.conflict is None), tried[0])
+
+    # -- cells ---------------------------------------------------------------------------------
+
+    def _cells(self) -> tuple[Cell, ...]:
+        context = self._context
+        if context.inventory is not None:
+            return (base_cell(context.inventory, context.tables),)
+        if not self._asks_for_torch():
+            plain = self._plain()
+            if plain:
+                return plain
+        cells = torch_cells(context.tables, context.settings, context.cutoff)
+        return tuple(sorted(cells, key=self._by_ptx)) if context.gpus else cells
+
+    def _by_ptx(self, cell: Cell) -> bool:
+        """Machine code for the GPUs that were asked for before PTX."""
+        build = cell.build
+        return build is not None and any(
+            gpu.capability not in build.sms for gpu in self._context.gpus
+        )
+
+    def _asks_for_torch(self) -> bool:
+        settings = self._context.settings
+        family = self._context.tables.torch.family
+        named = {fact.requirement.name for fact in self._facts if fact.requirement is not None}
+        if settings.cell is not None:
+            return settings.cell.torch is not None
+        tags = [tag for tag in settings.cuda if tag.text != "cpu"]
+        return bool(settings.torch or tags or settings.gpus or named & family or self._labels())
+
+    def _labels(self) -> bool:
+        return any(wheel.torch for project in self._context.projects for wheel in project.wheels)
+
+    def _plain(self) -> tuple[Cell, ...]:
+        """Cells without torch, unless the first that is solved turns out to need it."""
+        cells = plain_cells(self._context.tables, self._context.settings)
+        for cell in cells:
+            outcome = self.try_cell(cell)
+            if outcome.plan is not None:
+                return () if outcome.plan.pin("torch") else cells
+        return cells
+
+    # -- one cell ------------------------------------------------------------------------------
+
+    def try_cell(self, cell: Cell, *, explained: bool = False) -> CellOutcome:
+        """Solve one cell. ``explained``: an infeasible one says why."""
+        self._context.tick(str(cell.id))
+        ruled_out = self._guards(cell)
+        if ruled_out:
+            conflict = Conflict(str(cell.id), ruled_out, _guard_reference(ruled_out))
+            return self._infeasible(cell, conflict)
+        question = ask(cell, self._facts, self._context.settings, self._pythons)
+        try:
+            return self._solve_cell(cell, question, explained=explained)
+        except UnknownError as error:
+            return _unknown(cell, error)
+
+    def _guards(self, cell: Cell) -> tuple[Evidence, ...]:
+        context = self._context
+        return (
+            guard_gpus(cell, context.gpus)
+            or guard_driver(cell, context.tables, context.gpus, context.settings.driver)
+            or guard_python(cell, context.projects)
+            or guard_wheels(cell, cell.target, self._rules.wheels)
+        )
+
+    def _solve_cell(self, cell: Cell, question: Question, *, explained: bool) -> CellOutcome:
+        problem, answer = self._answer(question, None)
+        url = self._torch_url(cell)
+        standing_in: UnknownError | None = None
+        if isinstance(answer, Solved) and url is not None and "torch" in answer.picks:
+            try:
+                problem, answer = self._answer(question, url)
+            except UnknownError as error:
+                standing_in = error
+        if isinstance(answer, Solved):
+            return self._solved(cell, problem, answer, standing_in)
+        if isinstance(answer, GaveUp):
+            text = f"was not decided within {answer.rounds} rounds"
+            reason = Evidence(str(cell.id), text, Strength.OBSERVED, self._context.engine.name)
+            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, because=(reason,))
+        if not explained:
+            return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
+        return self._infeasible(cell, self._explain(question, str(cell.id)))
+
+    def _solved(
+        self, cell: Cell, problem: Problem, answer: Solved, standing_in: UnknownError | None
+    ) -> CellOutcome:
+        broken = broken_edges(problem, answer.picks)
+        if broken:
+            raise AssertionError(f"{self._context.engine.name} broke {broken[0].evidence}")
+        plan = make_plan(cell, problem, answer.picks, self._context)
+        if standing_in is not None:
+            plan = self._by_table(plan, cell)
+            text = f"were not read: {standing_in.message}"
+            label = f"the files of torch {cell.id.torch}+{cell.id.cuda}"
+            reason = Evidence(label, text, Strength.OBSERVED, standing_in.origin)
+            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, because=(reason,))
+        if plan.verdict is PlanVerdict.UNKNOWN:
+            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, None, _holes(plan))
+        return CellOutcome(cell.id, cell.image, CellStatus.SOLVED, plan)
+
+    def _by_table(self, plan: Plan, cell: Cell) -> Plan:
+        """The plan as the table knows it: the torch family's files of this tag were not seen."""
+        family = self._context.tables.torch.family
+        pins = tuple(
+            _unseen(pin, str(cell.id.cuda)) if pin.name in family else pin for pin in plan.pins
+        )
+        return replace(plan, pins=pins, verdict=PlanVerdict.UNKNOWN)
+
+    def _torch_url(self, cell: Cell) -> str | None:
+        """The torch index that a cell needs; None where the default index's build is its tag."""
+        setting = self._context.settings.torch_index
+        if cell.build is None or (cell.build.default and setting in ("auto", "default")):
+            return None
+        if setting in ("auto", "default"):
+            return self._context.tables.torch.index_url(cell.id.cuda)
+        return setting
+
+    def _answer(self, question: Question, url: str | None) -> tuple[Problem, Answer]:
+        key = (question, url)
+        found = self._answers.get(key)
+        if found is None:
+            index: Index = self._context.index_for(url)
+            problem = Problem(question, self._rules, index, self._context.direct)
+            found = self._answers[key] = (problem, self._context.engine.solve(problem))
+        return found
+
+    # -- reasons -------------------------------------------------------------------------------
+
+    def _infeasible(self, cell: Cell, conflict: Conflict) -> CellOutcome:
+        status = CellStatus.INFEASIBLE
+        return CellOutcome(cell.id, cell.image, status, None, conflict, conflict.facts)
+
+    def _explain(self, question: Question, cell: str) -> Conflict:
+        for known, conflict in self._known:
+            if known <= set(question.facts):
+                return replace(conflict, cell=cell)
+        conflict, facts = explain(question, lambda asked: self._answer(asked, None), cell)
+        self._known.append((frozenset(facts), conflict))
+        return conflict
+
+
+def _good(outcome: CellOutcome) -> bool:
+    """Nothing better can come: all that can be known is declared, and known."""
+    return (
+        outcome.status is CellStatus.SOLVED
+        and outcome.plan is not None
+        and outcome.plan.verdict in (PlanVerdict.PROVEN, PlanVerdict.DECLARED)
+    )
+
+
+def _unknown(cell: Cell, error: UnknownError) -> CellOutcome:
+    reason = Evidence(error.reference, error.message, Strength.OBSERVED, error.origin)
+    return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, because=(reason,))
+
+
+def _holes(plan: Plan) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(f"{pin.name} {pin.version}", str(pin.unread), Strength.OBSERVED, pin.file.filename)
+        for pin in plan.pins
+        if pin.unread is not None
+    )
+
+
+def _unseen(pin: Pin, cuda: str) -> Pin:
+    file = pin.file
+    unseen = IndexFile(file.name, file.version, file.filename, None, "torch")
+    return replace(pin, version=f"{pin.version.partition('+')[0]}+{cuda}", file=unseen)
+
+
+def _guard_reference(facts: tuple[Evidence, ...]) -> str:
+    text = " ".join(fact.statement for fact in facts)
+    if "compute capability" in text:
+        return "no-gpu-code"
+    if "driver" in text:
+        return "driver-too-old"
+    return "no-bundled-wheel" if "is named for" in text or "is built for" in text else "no-python"

@@ -1,0 +1,121 @@
+"""Engines and conflicts over worlds that are data, and against brute force over random ones."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from support.worlds import NoDirect, WorldIndex, cases, question
+from torchsolve.solve.check import broken_edges
+from torchsolve.solve.conflict import explain
+from torchsolve.solve.engine import Answer, GaveUp, Infeasible, Solved
+from torchsolve.solve.problem import Problem
+from torchsolve.solve.question import Question, Rules
+from torchsolve.solve.resolvelib_engine import ResolvelibEngine
+
+
+def solve(index: WorldIndex, asked: Question) -> tuple[Problem, Answer]:
+    problem = Problem(asked, Rules(), index, NoDirect())
+    return problem, ResolvelibEngine().solve(problem)
+
+
+def pins(problem: Problem, answer: Answer) -> dict[str, str]:
+    assert isinstance(answer, Solved), answer
+    return {
+        key: str(problem.package(key).options[position].version)
+        for key, position in answer.picks.items()
+        if "[" not in key
+    }
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in cases()])
+def test_world(case: dict[str, Any]) -> None:
+    index = WorldIndex(case["packages"])
+    asked = question(case["ask"], case.get("cell"))
+    problem, answer = solve(index, asked)
+    if "pins" in case:
+        assert pins(problem, answer) == case["pins"]
+        assert isinstance(answer, Solved)
+        assert broken_edges(problem, answer.picks) == ()
+        return
+    assert isinstance(answer, Infeasible)
+    conflict, _ = explain(asked, lambda q: solve(index, q), "a-cell")
+    assert sorted(fact.statement for fact in conflict.facts) == sorted(case["conflict"])
+
+
+NAMES = ("a", "b", "c", "d")
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
+    def some_requirement() -> str:
+        name = draw(st.sampled_from(NAMES))
+        operator = draw(st.sampled_from(["", "==1", "==2", ">=2", "<2", "!=1", "==3"]))
+        return name + operator
+
+    packages = {
+        name: {
+            str(version): [some_requirement() for _ in range(draw(st.integers(0, 2)))]
+            for version in range(1, draw(st.integers(1, 3)) + 1)
+        }
+        for name in NAMES
+    }
+    return packages, [some_requirement() for _ in range(draw(st.integers(1, 3)))]
+
+
+def brute_force(packages: dict[str, dict[str, list[str]]], ask: list[str]) -> bool:
+    choices = [[None, *packages[name]] for name in NAMES]
+    return any(
+        all(
+            holds(line, dict(zip(NAMES, world, strict=True)))
+            for line in itertools.chain(
+                ask,
+                *(packages[n][v] for n, v in zip(NAMES, world, strict=True) if v is not None),
+            )
+        )
+        for world in itertools.product(*choices)
+    )
+
+
+def holds(line: str, world: dict[str, str | None]) -> bool:
+    requirement = Requirement(line)
+    version = world[requirement.name]
+    return version is not None and Version(version) in requirement.specifier
+
+
+@given(worlds())
+@settings(max_examples=300, deadline=None)
+def test_verdict_is_that_of_brute_force(
+    world: tuple[dict[str, dict[str, list[str]]], list[str]],
+) -> None:
+    packages, ask = world
+    problem, answer = solve(WorldIndex(packages), question(ask))
+    if isinstance(answer, GaveUp):
+        return  # nothing is claimed
+    if isinstance(answer, Solved):
+        assert broken_edges(problem, answer.picks) == ()
+    assert isinstance(answer, Solved) == brute_force(packages, ask)
+
+
+@given(worlds())
+@settings(max_examples=150, deadline=None)
+def test_no_fact_of_a_conflict_can_be_left_out(
+    world: tuple[dict[str, dict[str, list[str]]], list[str]],
+) -> None:
+    packages, ask = world
+    index = WorldIndex(packages)
+    asked = question(dict.fromkeys(ask))
+    _, answer = solve(index, asked)
+    if not isinstance(answer, Infeasible):
+        return
+    _, facts = explain(asked, lambda q: solve(index, q), "a-cell")
+    blamed = [str(f.requirement) for f in facts if f.requirement is not None]
+    assert not brute_force(packages, blamed)
+    for line in blamed:
+        assert brute_force(packages, [other for other in blamed if other != line])
