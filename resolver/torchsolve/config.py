@@ -149,6 +149,10 @@ def _edge(text: str) -> str:
     return ":".join(canonicalize_name(name.strip(), validate=True) for name in names)
 
 
+def _extra(text: str) -> str:
+    return canonicalize_name(text, validate=True)
+
+
 def _requirement(text: str) -> str:
     return str(Requirement(text))
 
@@ -211,7 +215,7 @@ _OPTIONS: dict[str, _Option] = {
     "weights": _Option(
         "weights", _choice("mount", "none", later={"bake": "use mount, and fill the volume"})
     ),
-    "with": _Option("extras", canonicalize_name, ","),
+    "with": _Option("extras", _extra, ","),
     "undeclared": _Option("undeclared", bool, flag=True),
     "offline": _Option("offline", bool, flag=True),
     "cache-dir": _Option("cache_dir", lambda text: Path(text).expanduser()),

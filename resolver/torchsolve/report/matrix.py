@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from torchsolve.model.evidence import Evidence, Ledger
 from torchsolve.model.outcome import Matrix
 from torchsolve.model.plan import CellOutcome, CellStatus
 from torchsolve.report.redact import redact
@@ -12,24 +13,31 @@ from torchsolve.report.screen import Block, Cell, Screen, row
 from torchsolve.report.text import VERDICT_STYLE, counted
 
 _SHOWN = ("torchvision", "torchaudio", "xformers")
-_HEAD = ("cell", "image", "result", *_SHOWN, "runs on", "because")
+_HEAD = ("cell", "result", *_SHOWN, "runs on", "because")
 
 
 def matrix_screen(matrix: Matrix) -> Screen:
-    """A row a cell, then how many there are of each kind."""
+    """A row a cell, the facts behind those that fail, and how many there are of each kind."""
+    book = Ledger()
     rows = [row(*(Cell(head, "dim") for head in _HEAD))]
     for outcome in matrix.cells:
-        texts = _texts(outcome)
-        style = VERDICT_STYLE.get(texts[2], "")
-        rows.append(row(*texts[:2], Cell(texts[2], style), *texts[3:]))
-    return (Block(tuple(rows), indent=0, gap=2), Block((row(summary(matrix)),), indent=0))
+        texts = _texts(outcome, book)
+        rows.append(row(texts[0], Cell(texts[1], VERDICT_STYLE.get(texts[1], "")), *texts[2:]))
+    facts = tuple(row(key, redact(str(fact))) for key, fact in book.items())
+    return (
+        Block(tuple(rows), indent=0, gap=2),
+        Block(facts, indent=0, gap=2),
+        Block((row(summary(matrix)),), indent=0),
+    )
 
 
 def matrix_markdown(matrix: Matrix) -> str:
-    """A GitHub table; a cell's text cannot break it."""
+    """A GitHub table and its facts; no text can break it."""
+    book = Ledger()
     lines = ["| " + " | ".join(_HEAD) + " |", "|" + " --- |" * len(_HEAD)]
-    lines += ["| " + " | ".join(map(_escape, _texts(cell))) + " |" for cell in matrix.cells]
-    return "\n".join([*lines, "", summary(matrix), ""])
+    lines += ["| " + " | ".join(map(_escape, _texts(cell, book))) + " |" for cell in matrix.cells]
+    facts = [f"- {key}: {_escape(redact(str(fact)))}" for key, fact in book.items()]
+    return "\n".join([*lines, "", *facts, *([""] if facts else []), summary(matrix), ""])
 
 
 def matrix_csv(matrix: Matrix) -> str:
@@ -52,7 +60,7 @@ def matrix_csv(matrix: Matrix) -> str:
                 plan.verdict.value if plan else "",
                 pins,
                 " ".join(plan.gpu.native) if plan else "",
-                "; ".join(_because(outcome)),
+                "; ".join(redact(str(fact)) for fact in _because(outcome)),
             )
         )
     return out.getvalue()
@@ -67,23 +75,22 @@ def summary(matrix: Matrix) -> str:
     return f"{counted(len(matrix.cells), 'cell')}: {parts or 'the filters leave none'}"
 
 
-def _because(outcome: CellOutcome) -> tuple[str, ...]:
-    facts = outcome.because or (outcome.conflict.facts if outcome.conflict else ())
-    return tuple(redact(str(fact)) for fact in facts)
+def _because(outcome: CellOutcome) -> tuple[Evidence, ...]:
+    return outcome.because or (outcome.conflict.facts if outcome.conflict else ())
 
 
-def _texts(outcome: CellOutcome) -> tuple[str, ...]:
+def _texts(outcome: CellOutcome, book: Ledger) -> tuple[str, ...]:
     plan = outcome.plan
-    result = plan.verdict.value if plan else outcome.status.value
     if plan is None:
-        versions = ["-"] * len(_SHOWN)
-    else:
-        pins = {pin.name: pin.version for pin in plan.pins}
-        versions = [pins.get(name, "-") for name in _SHOWN]
-    gpu = " ".join(plan.gpu.native) if plan else "-"
-    reasons = "; ".join(_because(outcome)) if plan is None else ""
-    return (str(outcome.cell), outcome.image.ref, result, *versions, gpu or "-", reasons)
+        because = " ".join(book.id(fact) for fact in _because(outcome))
+        return (str(outcome.cell), outcome.status.value, *["-"] * (len(_SHOWN) + 1), because)
+    pins = {pin.name: pin.version for pin in plan.pins}
+    versions = (pins.get(name, "-").partition("+")[0] for name in _SHOWN)
+    gpu = " ".join(plan.gpu.native) or "-"
+    return (str(outcome.cell), plan.verdict.value, *versions, gpu, "")
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    for character in "\\|<*_`[":
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", " ")

@@ -73,8 +73,8 @@ def _grid(block: Block, deeper: int) -> object:
 
     columns = max((len(cells) for cells in block.rows), default=0)
     table = Table.grid(padding=(0, block.gap, 0, 0))
-    for number in range(columns):
-        table.add_column(overflow="fold", no_wrap=number + 1 < columns)
+    for _ in range(columns):
+        table.add_column(overflow="fold")
     for cells in block.rows:
         table.add_row(*(Text(cell.text, style=cell.style) for cell in cells))
     return Padding(table, (0, 0, 0, block.indent + deeper), expand=False)

@@ -26,14 +26,15 @@ def smoke_json(report: SmokeReport) -> dict[str, Any]:
     }
 
 
-def smoke_screen(report: SmokeReport) -> Screen:
-    """Checks that passed in a line, the others one by one, then causes and fixes."""
+def smoke_screen(report: SmokeReport, *, every: bool = False) -> Screen:
+    """Checks that did not pass (``every``: all), then causes and fixes, then how many of each."""
     counts = Counter(check.status for check in report.checks)
     parts = (f"{counts[kind]} {kind}" for kind in ("passed", "failed", "skipped") if counts[kind])
     title = row(Cell(report.image, "bold"), Cell(report.status, VERDICT_STYLE[report.status]))
     rows = tuple(
         row(Cell(c.status, VERDICT_STYLE[c.status]), c.name, f"{c.seconds:.1f} s", c.detail)
         for c in report.checks
+        if every or c.status != "passed"
     )
     causes = tuple(row(d.reference, d.cause, d.fix) for d in report.diagnosis)
     total = f"{counted(len(report.checks), 'check')}: {', '.join(parts)}"

@@ -104,8 +104,12 @@ def _torch(plan: Plan) -> list[str]:
     if plan.torch_version is None:
         return []
     shown = ("torchvision", "torchaudio", "xformers", "triton")
-    family = [f"{pin.name} {pin.version}" for name in shown if (pin := plan.pin(name))]
-    return [" · ".join([f"{plan.torch_version} ({plan.cell.cuda})", *family])]
+    family = [f"{name} {_public(pin.version)}" for name in shown if (pin := plan.pin(name))]
+    return [" · ".join([f"{_public(plan.torch_version)} ({plan.cell.cuda})", *family])]
+
+
+def _public(version: str) -> str:
+    return version.partition("+")[0]
 
 
 def _wheels(plan: Plan) -> list[str]:
@@ -172,7 +176,9 @@ def _weights(plan: Plan) -> list[str]:
     repositories = sorted({model.repo for model in plan.weights if model.repo})
     gated = sorted({model.repo for model in plan.weights if model.repo and model.gated})
     line = counted(len(plan.weights), "model")
-    line += f" from {' '.join(repositories)}" if repositories else ""
+    line += (
+        f" from {counted(len(repositories), 'repository', 'repositories')}" if repositories else ""
+    )
     return [line + (f"; behind a licence: {' '.join(gated)}" if gated else "")]
 
 
@@ -222,7 +228,7 @@ def _disagreements(plan: Plan) -> Block:
         row(d.subject, f"{d.claim.statement}, but {d.fact.statement} [{redact(d.fact.origin)}]")
         for d in plan.disagreements
     )
-    return Block(rows, "Statements that disagree" if rows else "")
+    return Block(rows, "Labels that disagree" if rows else "")
 
 
 def _companions(plan: Plan) -> Block:
