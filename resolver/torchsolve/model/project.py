@@ -89,12 +89,22 @@ class ModelFile:
 class IndexOption:
     """An index or flat page that a requirements file asks for.
 
-    ``kind`` is the option's name: ``--index-url``, ``--extra-index-url``, ``--find-links``.
+    Attributes:
+        kind: ``--index-url``, ``--extra-index-url``, ``--find-links``, or ``--no-index`` without URL.
+        url: as pip would use it; environment variables may have put credentials in it.
+        origin: ``file:line``.
     """
 
     kind: str
     url: str
     origin: str
+
+    @property
+    def public_url(self) -> str:
+        """``url`` without credentials: the only form to show or to write."""
+        scheme, mark, rest = self.url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else self.url
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urljoin
 
 from packaging.utils import canonicalize_name
 
@@ -20,15 +21,17 @@ from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import IndexOption
+from torchsolve.project.download import Download, small
 from torchsolve.project.lines import Line, logical_lines
 from torchsolve.project.named import LocalPath, Named, RequirementError, parse, without_secrets
 
 _INDEX_OPTIONS = {
-    "index_url": "index-url",
-    "extra_index_urls": "extra-index-url",
-    "find_links": "find-links",
-    "no_index": "no-index",
+    "index_url": "--index-url",
+    "extra_index_urls": "--extra-index-url",
+    "find_links": "--find-links",
+    "no_index": "--no-index",
 }
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _QUIET = {"trusted_hosts", "features", "editables", "requirements", "constraints", "hashes"}
 _FOLLOWED = {*_INDEX_OPTIONS, "no_binary", "only_binary", "require_hashes", *_QUIET}
 _PER_REQUIREMENT = {"hashes", "global_options", "install_options", "config"}
@@ -48,10 +51,14 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DiskFiles:
-    """Files anywhere on disk, for a requirements file that the user named."""
+    """Files anywhere on disk or at an address, for a requirements file that the user named."""
+
+    download: Download | None = None
 
     def read(self, path: str) -> bytes | None:
-        """Bytes, or None where there is no such file."""
+        """Bytes, or None where there is no such file. Raises what ``download`` raises."""
+        if _ADDRESS.match(path):
+            return small(path, self.download)
         try:
             return Path(path).read_bytes()
         except OSError:
@@ -59,6 +66,8 @@ class DiskFiles:
 
     def beside(self, path: str, included: str) -> str:
         """Relative to the folder of the including file, as pip does."""
+        if _ADDRESS.match(path) or _ADDRESS.match(included):
+            return urljoin(path, included)
         return os.path.normpath(Path(path).parent / included)
 
 
@@ -69,11 +78,13 @@ class TreeFiles:
     load: Callable[[str], bytes | None]
 
     def read(self, path: str) -> bytes | None:
-        """Bytes, or None where the tree has no such file."""
+        """Bytes, or None where the tree has no such file; an address is no part of the tree."""
         return self.load(path)
 
     def beside(self, path: str, included: str) -> str:
         """Relative to the folder of the including file."""
+        if _ADDRESS.match(included):
+            return included
         return posixpath.normpath(posixpath.join(posixpath.dirname(path), included))
 
 
@@ -193,7 +204,7 @@ class Reader:
         self._ignored(line, origin, _FOLLOWED)
         for key, kind in _INDEX_OPTIONS.items():
             for value in line.options.get(key, ()):
-                url = "" if kind == "no-index" else value
+                url = "" if kind == "--no-index" else value
                 self.result.indexes.append(IndexOption(kind, url, origin))
         no_binary, only_binary = self.result.no_binary, self.result.only_binary
         for value in line.options.get("no_binary", ()):
@@ -207,11 +218,6 @@ class Reader:
         if key is None:
             return
         included = line.options[key][0]
-        if re.match(r"https?:", included):
-            self._bad(
-                origin, line.raw, "a file at an address is not fetched; save it beside this one"
-            )
-            return
         target = self.files.beside(path, included)
         if target in above:
             self._bad(origin, line.raw, f"{target} includes itself")

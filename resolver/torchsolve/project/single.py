@@ -59,12 +59,12 @@ def _exactly(known: WheelFact, origin: str) -> Declared:
     return Declared(requirement, evidence)
 
 
-def requirements_file(path: Path, reference: str) -> ProjectFacts:
+def requirements_file(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     """A requirements file with all that it includes; a bad line is an error.
 
     Raises UsageError ``bad-requirement``, ``no-such-file``.
     """
-    reader = Reader(DiskFiles(), path.name, strict=True, expand=True)
+    reader = Reader(DiskFiles(options.online_download), path.name, strict=True, expand=True)
     found = reader.read(str(path), _bytes(path))
     found_wheels = tuple(_local(item, found) for item in found.local)
     return ProjectFacts(
