@@ -27,7 +27,6 @@ from torchsolve.errors import UsageError
 from torchsolve.model.target import CellId, Platform
 from torchsolve.model.version import CudaTag, PythonVersion
 
-
 _AMD64 = Platform("linux/amd64")
 
 
