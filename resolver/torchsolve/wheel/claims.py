@@ -5,7 +5,8 @@ In: the names. Out: ``Claims`` with claimed evidence. The naming styles are rows
 
 ``torch`` (``2.7``, ``2.7.0``), ``torchdigits``, ``ptdigits``, ``pytdigits`` (``270``, ``2120``,
 ``26``), ``higher`` (that torch or a later one), ``cu`` (``126``, ``12``, ``13.0``), ``cumaj``,
-``abi`` (``TRUE``, ``FALSE``, ``0``, ``1``), ``sm`` (``89``), ``py`` (``312``), ``os``.
+``cpu``, ``abi`` (``TRUE``, ``FALSE``, ``0``, ``1``), ``cxx11`` (it is the new one), ``sm``
+(``89``), ``py`` (``312``), ``os``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Claims:
 
     Attributes:
         torch: a specifier, ``==2.7.*``, ``==2.7.0``, ``>=2.9.0``.
-        cuda: ``cu126``, or ``cu12`` where only the major is said or no known torch has that tag.
+        cuda: ``cu126``, ``cpu``, or ``cu12`` where only the major is said; it may be a toolkit that
+            torch was never built with (``cu122``): its major is what counts then.
         python: tags of the file name, ``cp312``, ``cp39-abi3``.
         cxx11_abi: the C++ ABI that it says.
         platform: ``linux x86_64``, ``windows``, ``macos``, ``any``.
@@ -170,8 +172,9 @@ def _decode(groups: dict[str, str], origin: str) -> Iterator[_Said]:
         yield _Said("torch", torch, origin)
     if tag:
         yield _Said("cuda", tag, origin)
-    if "abi" in groups:
-        yield _Said("cxx11_abi", str(groups["abi"] in ("TRUE", "1")).lower(), origin)
+    if "abi" in groups or "cxx11" in groups:
+        new = "cxx11" in groups or groups["abi"] in ("TRUE", "1")
+        yield _Said("cxx11_abi", str(new).lower(), origin)
     if "sm" in groups:
         yield _Said("sm", f"{groups['sm'][:-1]}.{groups['sm'][-1]}", origin)
     if "py" in groups:
@@ -181,17 +184,9 @@ def _decode(groups: dict[str, str], origin: str) -> Iterator[_Said]:
 
 
 def _cuda(groups: dict[str, str]) -> str | None:
-    """``126``, ``12.6`` → ``cu126``; ``12`` → ``cu12``; a tag of no known torch → its major."""
+    """``126``, ``12.6`` → ``cu126``; ``12`` → ``cu12``."""
     digits = groups.get("cu", groups.get("cumaj", "")).replace(".", "")
-    if len(digits) < 3:
-        return f"cu{digits}" if digits else None
-    tag = f"cu{digits}"
-    return tag if tag in _torch_tags() else tag[:4]
-
-
-@cache
-def _torch_tags() -> frozenset[str]:
-    return frozenset(str(b.cuda) for release in facts.torch.releases for b in release.builds)
+    return f"cu{digits}" if digits else groups.get("cpu")
 
 
 def _torch(groups: dict[str, str], cuda: str | None) -> str | None:
