@@ -332,7 +332,7 @@ def _parsed(name: str, option: _Option, raw: object, origin: str) -> object:
 
 
 def _bad_value(name: str, error: Exception) -> tuple[str, str]:
-    references = {"cuda": "unknown-cuda-tag", "override": "malformed-requirement"}
+    references = {"cuda": "unknown-cuda-tag", "override": "bad-requirement"}
     return references.get(name, "bad-setting"), str(error).splitlines()[0]
 
 

@@ -130,7 +130,7 @@ def test_contradictions(here: Path, flags: dict[str, object]) -> None:
         ({"platform": "windows/amd64"}, "bad-setting"),
         ({"no-deps": ["a:b:c"]}, "bad-setting"),
         ({"no-deps": ["not a name"]}, "bad-setting"),
-        ({"override": ["numpy <"]}, "malformed-requirement"),
+        ({"override": ["numpy <"]}, "bad-requirement"),
         ({"index": "index.example/simple"}, "bad-setting"),
         ({"torch-index": "nightly"}, "bad-setting"),
         ({"exclude-newer": "yesterday"}, "bad-setting"),

@@ -74,8 +74,10 @@ def _invoke(argv: Sequence[str], view: View) -> int:
         return fail(_usage(error, argv), view)
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
+    except SystemExit as left:  # the command line library's answer to a closed pipe
+        return quiet_pipe() if left.code == 1 else 0
     except BrokenPipeError:
-        raise
+        return quiet_pipe()
     except OSError as error:
         known = disk_error(error)
         return fail(known, view) if known else defect(error, view, argv)

@@ -19,12 +19,12 @@ Check = Annotated[bool, typer.Option("--check", help="write nothing; fail where 
 @takes_view()
 def emit(directory: Folder, view: View, check: Check = False) -> None:
     """Write the files of a plan again from its lock, or check that they are fresh."""
+    lock = lock_of(directory)
     from torchsolve.emit import check as fresh
     from torchsolve.emit.files import render
     from torchsolve.emit.lock import options_from_lock, plan_from_lock
     from torchsolve.emit.write import write
 
-    lock = lock_of(directory)
     if check:
         _refuse_stale(fresh.check(directory), directory, view)
         return

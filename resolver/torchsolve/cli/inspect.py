@@ -107,7 +107,7 @@ def _released(text: str, python: str | None, client: IndexClient) -> Sequence[In
         wanted = Requirement(text)
     except InvalidRequirement as error:
         raise UsageError(
-            "malformed-requirement", str(error).splitlines()[0], origin=text
+            "bad-requirement", str(error).splitlines()[0], origin=text
         ) from error
     page = client.page(canonicalize_name(wanted.name))
     files = [f for f in page.files if f.is_wheel and wanted.specifier.contains(f.version, True)]
