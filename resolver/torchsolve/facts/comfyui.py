@@ -36,6 +36,15 @@ class ComfyTable:
     releases: tuple[ComfyRow, ...]
     unused: tuple[str, ...]
 
+    def newest(self, until: dt.date | None) -> ComfyRow | None:
+        """The newest row that is not later than a day; None: the newest of all.
+
+        A row without a date counts from the day that bounds it. None where all are later.
+        """
+        known = [(row.date or row.not_before or dt.date.min, row) for row in self.releases]
+        fitting = [pair for pair in known if until is None or pair[0] <= until]
+        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
     def find(self, text: str) -> ComfyRow:
         """By version or by the start of a commit (at least 7 digits).
 

@@ -1,4 +1,7 @@
-"""Failures with a recognizable text, and known weights (``known_conflicts``, ``models``)."""
+"""Failures with a recognizable text, and weights whose access is known.
+
+Tables: ``known_conflicts.toml``, ``build_failures.toml``, ``models.toml``.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,18 @@ class KnownConflict:
     issues: tuple[str, ...]
     note: str | None
     verified: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFailure:
+    """Why an image does not build; ``texts`` are what ``regex`` must find itself in."""
+
+    id: str
+    regex: str
+    cause: str
+    fix: str
+    texts: tuple[str, ...]
     source: str
 
 
@@ -57,6 +72,25 @@ def _conflict(row: Row) -> KnownConflict:
         row.texts("issues"),
         row.maybe("note"),
         row.verified(),
+        row.source(),
+    )
+    pattern(row, found.regex)
+    row.done()
+    return found
+
+
+def parse_failures(table: Table) -> tuple[BuildFailure, ...]:
+    """Raises UsageError ``bad-table``."""
+    return tuple(_failure(row) for row in table.rows("failure"))
+
+
+def _failure(row: Row) -> BuildFailure:
+    found = BuildFailure(
+        row.text("id"),
+        row.text("regex"),
+        row.text("cause"),
+        row.text("fix"),
+        row.texts("texts"),
         row.source(),
     )
     pattern(row, found.regex)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from torchsolve.facts.companions import (
     parse_companions,
     parse_xformers,
 )
-from torchsolve.facts.conflicts import KnownConflict, ModelRow, parse_conflicts, parse_models
+from torchsolve.facts.conflicts import (
+    BuildFailure,
+    KnownConflict,
+    ModelRow,
+    parse_conflicts,
+    parse_failures,
+    parse_models,
+)
 from torchsolve.facts.gpus import DriverTable, GpuTable, parse_drivers, parse_gpus
 from torchsolve.facts.images import ImageTable, OsRow, parse_images
 from torchsolve.facts.names import NameExample, NameStyle, NameTable, parse_names
@@ -51,6 +59,12 @@ class Facts:
     def read(self) -> Mapping[str, Table]:
         """The files that were parsed so far, by name."""
         return self._tables
+
+    @property
+    def checked(self) -> date:
+        """How old the facts are: when the table that was left longest was last checked."""
+        names = sorted(path.stem for path in self.folder.glob("*.toml"))
+        return min(self._table(name).checked for name in names)
 
     def _table(self, name: str) -> Table:
         if name not in self._tables:
@@ -110,6 +124,11 @@ class Facts:
     def known_conflicts(self) -> tuple[KnownConflict, ...]:
         """Failures with a recognizable text, specific ones first."""
         return parse_conflicts(self._table("known_conflicts"))
+
+    @cached_property
+    def build_failures(self) -> tuple[BuildFailure, ...]:
+        """Why images do not build, specific ones first."""
+        return parse_failures(self._table("build_failures"))
 
     @cached_property
     def models(self) -> tuple[ModelRow, ...]:

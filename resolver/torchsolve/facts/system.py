@@ -15,12 +15,12 @@ from torchsolve.facts.table import Row, Table
 class LibraryRow:
     """A shared library and its package: per family, or per OS where that differs.
 
-    ``checked``: the systems whose package index was asked.
+    ``looked_up``: the systems whose package index was asked.
     """
 
     soname: str
     packages: Mapping[str, str]
-    checked: tuple[str, ...]
+    looked_up: tuple[str, ...]
     source: str
 
 
@@ -75,7 +75,7 @@ def parse_sonames(table: Table) -> tuple[LibraryRow, ...]:
 
 def _library(row: Row) -> LibraryRow:
     found = LibraryRow(
-        row.text("soname"), row.mapping("packages"), row.texts("checked"), row.source()
+        row.text("soname"), row.mapping("packages"), row.texts("looked_up"), row.source()
     )
     row.done()
     return found

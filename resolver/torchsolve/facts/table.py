@@ -22,11 +22,16 @@ _NAMES = ("id", "version", "name", "package", "capability", "soname", "repo", "i
 
 @dataclass(slots=True)
 class Table:
-    """One parsed file. ``used`` collects the keys of ``sources`` that rows name."""
+    """One parsed file.
+
+    ``checked``: when its rows were last held against their sources. ``used`` collects the keys of
+    ``sources`` that rows name.
+    """
 
     name: str
     data: dict[str, Any]
     sources: Mapping[str, str]
+    checked: date
     used: set[str] = field(default_factory=set)
 
     def rows(self, kind: str) -> tuple[Row, ...]:
@@ -58,7 +63,10 @@ def read_table(folder: Path, name: str) -> Table:
         raise UsageError("missing-table", message, origin=origin) from None
     except ValueError as error:
         raise _bad(str(error), origin) from None
-    return Table(name, data, _texts_of(data.get("sources"), f"{origin} [sources]"))
+    checked = data.pop("checked", None)
+    if type(checked) is not date:
+        raise _bad("has no checked = <date> at its head", origin)
+    return Table(name, data, _texts_of(data.get("sources"), f"{origin} [sources]"), checked)
 
 
 class Row:
