@@ -21,11 +21,10 @@ from packaging.version import Version
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.package import Declared, DistMetadata, IndexFile, IndexPage
+from torchsolve.model.package import Declared, DirectFile, DistMetadata, IndexFile, IndexPage
 from torchsolve.model.target import Platform, Target
 from torchsolve.model.version import CudaTag, PythonVersion
 from torchsolve.solve.question import Fact, FactKind, Question
-from torchsolve.solve.sources import DirectFile
 
 FOLDER = Path(__file__).parent.parent / "worlds"
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import IO, Self, TypeVar, cast
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -30,6 +30,7 @@ from torchsolve.index.settings import IndexSettings
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 
 T = TypeVar("T")
+LARGEST_FILE = 8 * 2**30
 
 
 class IndexClient:
@@ -90,6 +91,10 @@ class IndexClient:
         """Begins to read the metadata of these files; returns at once and raises nothing."""
         for file in files:
             self._begin(("metadata", file.sha256 or file.url, file.filename), self.metadata, file)
+
+    def download(self, url: str, target: IO[bytes]) -> int:
+        """Writes a file whole into ``target``; its size in bytes. Raises what ``page`` raises."""
+        return self._http.download(url, target, limit=LARGEST_FILE)
 
     def close(self) -> None:
         """Drops what has not begun and closes the connections."""

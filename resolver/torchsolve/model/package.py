@@ -85,3 +85,19 @@ class DistMetadata:
     requires_python: str | None = None
     extras: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DirectFile:
+    """What a direct reference (PEP 508 ``name @ url``) leads to.
+
+    Attributes:
+        file: name and version as far as they are known; version ``0`` when only a build can tell.
+        metadata: None when it cannot be read without running code: ``unread`` says why.
+        vcs: ``(url, commit, subdirectory)`` for git.
+    """
+
+    file: IndexFile
+    metadata: DistMetadata | None
+    vcs: tuple[str, str, str | None] | None = None
+    unread: str | None = None

@@ -90,7 +90,7 @@ class IndexOption:
     """An index or flat page that a requirements file asks for.
 
     Attributes:
-        kind: ``--index-url``, ``--extra-index-url``, ``--find-links``, or ``--no-index`` without URL.
+        kind: ``--index-url``, ``--extra-index-url``, ``--find-links``; ``--no-index`` has no URL.
         url: as pip would use it; environment variables may have put credentials in it.
         origin: ``file:line``.
     """

@@ -6,11 +6,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from torchsolve.errors import UsageError
-from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.package import Declared
 from torchsolve.model.project import ComfyUI
 from torchsolve.project import git
 from torchsolve.project.requirements import DiskFiles, Reader
@@ -101,23 +97,12 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def from_row(row: Row) -> ComfyUI:
-    """The ComfyUI of a row; its requirements carry the line they would have in the file.
+    """The ComfyUI of a row; its requirements carry the line they have in the file.
 
     Raises UsageError ``bad-requirement`` where the row is damaged.
     """
     version = row.version or row.commit[:7]
-    declared = tuple(
-        _line(text, number, version) for number, text in enumerate(row.requirements, 1)
-    )
-    return ComfyUI(version, row.commit, None, declared)
-
-
-def _line(text: str, number: int, version: str) -> Declared:
-    origin = f"ComfyUI {version} requirements.txt, entry {number}"
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        raise UsageError("bad-requirement", str(error).splitlines()[0], origin=origin) from None
-    return Declared(
-        requirement, Evidence("ComfyUI", f"needs {requirement}", Strength.DECLARED, origin)
-    )
+    reader = Reader(DiskFiles(), "ComfyUI", strict=True, expand=False)
+    text = "\n".join(row.requirements).encode()
+    found = reader.read(f"ComfyUI {version} requirements.txt", text)
+    return ComfyUI(version, row.commit, None, tuple(found.requirements))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
-from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
+from torchsolve.model.package import DirectFile, DistMetadata, IndexFile, IndexPage
 
 
 class Index(Protocol):
@@ -30,22 +29,6 @@ class Index(Protocol):
 
     def prefetch_metadata(self, files: Iterable[IndexFile]) -> None:
         """Read the metadata of these files at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class DirectFile:
-    """What a direct reference (PEP 508 ``name @ url``) leads to.
-
-    Attributes:
-        file: name and version as far as they are known; version ``0`` when only a build can tell.
-        metadata: None when it cannot be read without running code: ``unread`` says why.
-        vcs: ``(url, commit, subdirectory)`` for git.
-    """
-
-    file: IndexFile
-    metadata: DistMetadata | None
-    vcs: tuple[str, str, str | None] | None = None
-    unread: str | None = None
 
 
 class DirectReader(Protocol):

@@ -1,0 +1,214 @@
+"""Wires the rooms: references and settings in, a ``Resolution`` or ``Matrix`` out. No logic.
+
+``project → index → facts → solve``; ``write_plan`` goes on to ``emit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+from torchsolve.config import Settings
+from torchsolve.direct import Direct
+from torchsolve.facts import Facts, load_facts
+from torchsolve.index.client import IndexClient
+from torchsolve.index.settings import IndexSettings
+from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.outcome import Matrix, Resolution
+from torchsolve.model.progress import Progress
+from torchsolve.model.project import ComfyUI, ProjectFacts
+from torchsolve.project.load import ReadOptions, load
+from torchsolve.solve.context import Context
+from torchsolve.solve.resolvelib_engine import ResolvelibEngine
+from torchsolve.solve.search import Search
+from torchsolve.solve.strategy import resolve_in
+
+
+def resolve(
+    references: Sequence[str], settings: Settings, progress: Progress | None = None
+) -> Resolution:
+    """The best plan for these projects together, or why there is none.
+
+    Raises UsageError for bad input, UnknownError for a project that is out of reach.
+    """
+    with _context(references, settings, progress) as context:
+        return resolve_in(context)
+
+
+def matrix(
+    references: Sequence[str], settings: Settings, progress: Progress | None = None
+) -> Matrix:
+    """Every cell that the filters leave. Raises as ``resolve`` does."""
+    with _context(references, settings, progress) as context:
+        return Search(context).matrix()
+
+
+def why(references: Sequence[str], settings: Settings, package: str | None) -> Resolution:
+    """What ``resolve`` says; the caller shows the part that was asked about.
+
+    Without ``package`` the question is a cell's: the settings name it.
+    """
+    del package  # it selects what is shown, not what is solved
+    return resolve(references, settings)
+
+
+def write_plan(resolution: Resolution, settings: Settings, directory: Path) -> tuple[str, ...]:
+    """All files of the plan, whole or not at all; their names.
+
+    Raises UnknownError ``no-hash`` where a pin cannot be locked.
+    """
+    from torchsolve.emit.files import render
+    from torchsolve.emit.options import EmitOptions
+    from torchsolve.emit.write import write
+
+    if resolution.plan is None:
+        return ()
+    options = EmitOptions(source=settings.source, weights=settings.weights)
+    files = render(resolution.plan, options)
+    write(files, directory)
+    return tuple(files)
+
+
+@contextmanager
+def _context(
+    references: Sequence[str], settings: Settings, progress: Progress | None
+) -> Iterator[Context]:
+    tables = load_facts()
+    gpus = tuple(tables.gpus.find(name) for name in settings.gpus)
+    if progress is not None:
+        progress.stage("reading projects", len(references))
+    clients: dict[str | None, IndexClient] = {}
+    base = _index_settings(settings)
+    first = clients.setdefault(None, IndexClient(base))
+    options = _read_options(settings, first)
+    try:
+        projects = tuple(load(reference, options) for reference in references)
+        cutoff = _cutoff(settings, projects)
+        inventory = _inventory(settings)
+        wanted = replace(_with_projects(base, projects), exclude_newer=cutoff)
+
+        def index_for(url: str | None) -> IndexClient:
+            key = url or "default"
+            if key not in clients:
+                family = tables.torch.family if url else frozenset[str]()
+                clients[key] = IndexClient(replace(wanted, torch_url=url, torch_family=family))
+            return clients[key]
+
+        if progress is not None:
+            progress.stage("solving cells")
+        yield Context(
+            settings=settings,
+            tables=tables,
+            projects=projects,
+            comfyui=_comfyui(settings, tables, projects, cutoff, inventory),
+            inventory=inventory,
+            gpus=gpus,
+            cutoff=cutoff,
+            index_for=index_for,
+            default_url=base.default_url or PYPI_SIMPLE_ENDPOINT,
+            direct=Direct(index_for(None), options),
+            engine=ResolvelibEngine(),
+            tick=_ticker(progress),
+        )
+    finally:
+        for client in clients.values():
+            client.close()
+
+
+def _ticker(progress: Progress | None) -> Callable[[str], None]:
+    def tick(_cell: str) -> None:
+        if progress is not None:
+            progress.advance()
+
+    return tick
+
+
+def _index_settings(settings: Settings) -> IndexSettings:
+    return IndexSettings(
+        cache_dir=settings.cache_dir,
+        default_url=settings.index,
+        extra=settings.extra_index,
+        offline=settings.offline,
+    )
+
+
+def _with_projects(base: IndexSettings, projects: Sequence[ProjectFacts]) -> IndexSettings:
+    """The indexes that requirement files name join those of the flags."""
+    rows = [row for project in projects for row in project.indexes]
+    default = next((row.url for row in rows if row.kind == "--index-url"), None)
+    extra = tuple(row.url for row in rows if row.kind == "--extra-index-url")
+    links = tuple(row.url for row in rows if row.kind == "--find-links")
+    return replace(
+        base,
+        default_url=base.default_url or default,
+        extra=(*base.extra, *extra),
+        find_links=(*base.find_links, *links),
+    )
+
+
+def _read_options(settings: Settings, client: IndexClient) -> ReadOptions:
+    return ReadOptions(
+        cache_dir=settings.cache_dir,
+        rev=settings.rev,
+        offline=settings.offline,
+        undeclared=settings.undeclared,
+        extras=settings.extras,
+        platform=settings.platform,
+        download=client.download,
+    )
+
+
+def _cutoff(settings: Settings, projects: Sequence[ProjectFacts]) -> datetime | None:
+    """The date after which files do not exist: the user's, else a sample's own."""
+    if settings.exclude_newer is not None:
+        return settings.exclude_newer
+    if isinstance(settings.as_of, datetime):
+        return settings.as_of
+    if settings.as_of == "now":
+        return None
+    recorded = [project.cutoff for project in projects]
+    if settings.as_of == "commit":
+        recorded += [project.source.date for project in projects]
+    return max((date for date in recorded if date is not None), default=None)
+
+
+def _inventory(settings: Settings) -> ImageInventory | None:
+    if settings.base is None:
+        return None
+    if settings.base.endswith(".json"):
+        from torchsolve.image.inventory import load as load_inventory
+
+        return load_inventory(Path(settings.base))
+    from torchsolve.build.docker import DockerEngine
+    from torchsolve.image.inspect import inspect
+
+    return inspect(settings.base, DockerEngine())
+
+
+def _comfyui(
+    settings: Settings,
+    tables: Facts,
+    projects: Sequence[ProjectFacts],
+    cutoff: datetime | None,
+    inventory: ImageInventory | None,
+) -> ComfyUI | None:
+    """The ComfyUI of the solve (DESIGN section 6): a node's newest that is not after the cut-off."""
+    from torchsolve.project.comfyui import checkout, from_row
+
+    asked = settings.comfyui
+    if asked == "none":
+        return None
+    if asked is not None:
+        path = Path(asked)
+        return checkout(path) if path.is_dir() else from_row(tables.comfyui.find(asked))
+    if not any(project.is_node for project in projects):
+        return None
+    if inventory is not None and inventory.comfyui is not None:
+        return None
+    row = tables.comfyui.newest(cutoff.date() if cutoff else None)
+    return from_row(row) if row is not None else None

@@ -1,0 +1,63 @@
+"""A git reference in a requirement (PEP 508 ``name @ git+https://…@rev#subdirectory=…``)."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urldefrag
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from torchsolve.errors import TorchsolveError, UnknownError
+from torchsolve.model.package import DirectFile, DistMetadata, IndexFile
+from torchsolve.project import pyproject, remote
+from torchsolve.project.options import ReadOptions
+from torchsolve.project.tree import GitTree
+
+_UNBUILT = Version("0")
+_NEEDS_BUILD = "its version and dependencies cannot be told without building it"
+
+
+def read_git(requirement: Requirement, origin: str, options: ReadOptions) -> DirectFile:
+    """The commit that the reference means now, and what its ``pyproject.toml`` declares.
+
+    A repository out of reach is not an error: the pin then has no commit and ``unread`` says so.
+    """
+    url, subdirectory, rev = _parts(str(requirement.url))
+    name = canonicalize_name(requirement.name)
+    file = IndexFile(name, _UNBUILT, f"{name} @ {url}", None, "direct")
+    try:
+        git_dir, commit = remote.clone(url, rev, options.cache_dir, offline=options.offline)
+    except UnknownError as error:
+        return DirectFile(file, None, (url, rev or "HEAD", subdirectory), error.message)
+    path = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
+    metadata = _static(GitTree.at(git_dir, commit).read([path])[path], requirement, origin)
+    unread = None if metadata is not None else _NEEDS_BUILD
+    return DirectFile(file, metadata, (url, commit, subdirectory), unread)
+
+
+def _parts(text: str) -> tuple[str, str | None, str | None]:
+    """``git+https://host/repo.git@rev#subdirectory=x`` → URL, subdirectory, revision."""
+    url, fragment = urldefrag(text.removeprefix("git+"))
+    subdirectory = parse_qs(fragment).get("subdirectory", [None])[0]
+    head, at, rev = url.rpartition("@")
+    if at and "/" in head.partition("://")[2] and "/" not in rev.partition("#")[0]:
+        return head, subdirectory, rev
+    return url, subdirectory, None
+
+
+def _static(data: bytes | None, requirement: Requirement, origin: str) -> DistMetadata | None:
+    """Dependencies that a ``[project]`` table declares and does not call dynamic (PEP 621)."""
+    if data is None:
+        return None
+    subject = requirement.name
+    try:
+        found = pyproject.read(
+            data, path=origin, subject=subject, extras=tuple(requirement.extras), strict=False
+        )
+    except TorchsolveError:
+        return None
+    if not found.declares or found.dynamic_files:
+        return None
+    name = canonicalize_name(requirement.name)
+    return DistMetadata(name, _UNBUILT, found.requirements, found.requires_python)

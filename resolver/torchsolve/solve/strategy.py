@@ -1,0 +1,25 @@
+"""Layered where the user has a base and it fits, standalone otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torchsolve.model.outcome import Resolution
+from torchsolve.model.plan import CellStatus
+from torchsolve.solve.context import Context
+from torchsolve.solve.search import Search
+
+
+def resolve_in(context: Context) -> Resolution:
+    """The resolution of a context.
+
+    A base that cannot carry the projects leads to a standalone plan that keeps the base's conflict
+    beside it; with ``--policy keep`` it is the end.
+    """
+    first = Search(context).resolve()
+    if context.inventory is None or first.status is not CellStatus.INFEASIBLE:
+        return first
+    if context.settings.policy == "keep":
+        return first
+    second = Search(replace(context, inventory=None)).resolve()
+    return replace(second, conflict=first.conflict, tried=(*first.tried, *second.tried))
