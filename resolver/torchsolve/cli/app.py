@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from torchsolve import __version__
-from torchsolve.cli import emit, facts, image, inspect, matrix, resolve, run_image, scan, why
+from torchsolve.cli import build, emit, facts, image, inspect, matrix, resolve, scan, smoke, why
 from torchsolve.cli.console import View, print_json
 from torchsolve.cli.failures import INTERRUPTED, defect, disk_error, fail, quiet_pipe
 from torchsolve.errors import TorchsolveError, UsageError
@@ -29,8 +29,8 @@ app.command()(why.why)
 app.command()(inspect.inspect)
 app.command()(scan.scan)
 app.command()(emit.emit)
-app.command()(run_image.build)
-app.command()(run_image.smoke)
+app.command()(build.build)
+app.command()(smoke.smoke)
 app.add_typer(image.app, name="image")
 app.add_typer(facts.app, name="facts")
 

@@ -42,6 +42,11 @@ class View:
         if self.verbosity >= 0:
             print(line, file=sys.stderr)
 
+    @property
+    def streams(self) -> bool:
+        """Whether a log that goes by is shown: on a terminal, or with ``-v``; never with ``-q``."""
+        return self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty())
+
     @contextmanager
     def progress(self) -> Iterator[Progress | None]:
         """Bars with counts and rates on stderr; None where it is no terminal or with ``-q``."""

@@ -11,6 +11,7 @@ from torchsolve import __version__
 from torchsolve.cli.console import View, print_json
 from torchsolve.cli.options import takes_view
 from torchsolve.errors import CheckError
+from torchsolve.report.screen import Block, row
 
 app = typer.Typer(help="Show and check the compatibility facts.", rich_markup_mode="rich")
 
@@ -28,7 +29,7 @@ def check(view: View) -> None:
     if view.as_json:
         print_json({"schema": "torchsolve.facts/1", "problems": []})
     else:
-        view.say("the tables are sound")
+        view.show((Block((row("the tables are sound"),), indent=0),))
 
 
 @app.command()

@@ -106,9 +106,7 @@ def _released(text: str, python: str | None, client: IndexClient) -> Sequence[In
     try:
         wanted = Requirement(text)
     except InvalidRequirement as error:
-        raise UsageError(
-            "bad-requirement", str(error).splitlines()[0], origin=text
-        ) from error
+        raise UsageError("bad-requirement", str(error).splitlines()[0], origin=text) from error
     page = client.page(canonicalize_name(wanted.name))
     files = [f for f in page.files if f.is_wheel and wanted.specifier.contains(f.version, True)]
     fitting = [file for file in files if python is None or _fits(file, python)]
