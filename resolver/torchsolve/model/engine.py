@@ -69,7 +69,7 @@ class RunRequest:
 
 
 class Engine(Protocol):
-    """A container engine, docker or podman; without one, each method raises UsageError ``no-engine``."""
+    """Docker or podman; without one that answers each method raises UsageError ``no-engine``."""
 
     def config(self, ref: str) -> ImageConfig:
         """Facts of an image, pulled where it is not there. Raises UsageError ``unknown-image``."""

@@ -1,83 +1,85 @@
 """Smoke probe: is what is installed what the lock says?
 
-Runs inside the image; standard library only, Python 3.9 or newer. Reads a JSON file named by the first
-argument: ``{"pins": {name: version or null}, "cuda": "12.6", null or "any"}``; a null version means that
-only the presence is known (a git dependency). Prints one result a line on stdout, after
+Runs inside the image; standard library only, Python 3.9 or newer. Reads a JSON file named by the
+first argument: ``{"pins": {name: version or null}, "cuda": "12.6", null or "any"}``; a null version
+means that only the presence is known (a git dependency). Prints one result a line on stdout, after
 ``@torchsolve ``: ``{"name", "status", "detail", "seconds"}``.
 """
+
+from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
 import json
-import os
 import re
 import sys
 import time
+from pathlib import Path
 
-sys.path[:] = [p for p in sys.path if p != os.path.dirname(os.path.abspath(__file__))]
+sys.path[:] = [p for p in sys.path if Path(p).resolve() != Path(__file__).resolve().parent]
 
 
-def say(name, status, detail, seconds):
+def say(name: str, status: str, detail: str, seconds: float) -> None:
     """Print one result."""
     record = {"name": name, "status": status, "detail": detail, "seconds": round(seconds, 3)}
     sys.stdout.write("\n@torchsolve " + json.dumps(record) + "\n")
     sys.stdout.flush()
 
 
-def normal(name):
+def normal(name: str) -> str:
     """PEP 503."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def installed():
+def installed() -> dict[str, str]:
     """PEP 503 name to version; the first on sys.path is what Python imports."""
-    found = {}
+    found: dict[str, str] = {}
     for dist in importlib.metadata.distributions():
         if dist.metadata["Name"]:
             found.setdefault(normal(dist.metadata["Name"]), dist.version)
     return found
 
 
-def torch_cuda():
-    """``torch.version.cuda``, read from the file: None for a CPU build. Raises OSError without torch."""
+def torch_cuda() -> str | None:
+    """``torch.version.cuda``, read from its file: None for a CPU build. OSError without torch."""
     spec = importlib.util.find_spec("torch")
     if spec is None or not spec.origin:
         raise OSError("torch is not installed")
-    with open(os.path.join(os.path.dirname(spec.origin), "version.py")) as file:
-        match = re.search(r"^cuda[^=\n]*= *['\"]([\d.]+)['\"]", file.read(), re.M)
+    text = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8")
+    match = re.search(r"^cuda[^=\n]*= *['\"]([\d.]+)['\"]", text, re.MULTILINE)
     return match.group(1) if match else None
 
 
-def check_cuda(wanted):
+def check_cuda(wanted: str | None) -> tuple[str, str]:
     """(status, detail): whether the installed torch is the build that the cell names."""
     try:
         have = torch_cuda()
     except OSError as error:
         return "failed", str(error)
     if have == wanted:
-        return "passed", "torch is built for %s" % (have or "the CPU")
-    return "failed", "torch is built for %s, the plan says %s" % (have or "the CPU", wanted or "the CPU")
+        return "passed", f"torch is built for {have or 'the CPU'}"
+    return "failed", f"torch is built for {have or 'the CPU'}, the plan says {wanted or 'the CPU'}"
 
 
-def main():
+def main() -> None:
     """Print a result for each pin, and one for torch's CUDA."""
-    with open(sys.argv[1]) as file:
-        options = json.load(file)
+    options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     start = time.monotonic()
     have = installed()
     for name, version in sorted(options["pins"].items()):
         found = have.get(normal(name))
         if found is None:
-            say("versions:" + name, "failed", "not installed, the lock says %s" % version, 0)
+            say("versions:" + name, "failed", f"not installed, the lock says {version}", 0)
         elif version is not None and found != version:
-            say("versions:" + name, "failed", "%s is installed, the lock says %s" % (found, version), 0)
+            detail = f"{found} is installed, the lock says {version}"
+            say("versions:" + name, "failed", detail, 0)
         else:
             say("versions:" + name, "passed", found, 0)
     if options["cuda"] != "any":
         status, detail = check_cuda(options["cuda"])
         say("versions:torch-cuda", status, detail, 0)
     further = sorted(set(have) - {normal(n) for n in options["pins"]})
-    detail = "beyond the lock: %s" % (", ".join(further) or "nothing")
+    detail = f"beyond the lock: {', '.join(further) or 'nothing'}"
     say("versions", "passed", detail, time.monotonic() - start)
 
 
