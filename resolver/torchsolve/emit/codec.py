@@ -1,6 +1,6 @@
 """Values of ``model/`` to plain data and back, driven by their type annotations.
 
-A field that has its default, or is None, is left out; so a field added to a value needs nothing here.
+A field that has its default, or is None, is left out; a field added to a value needs nothing here.
 """
 
 from __future__ import annotations

@@ -98,11 +98,9 @@ def without_credentials(text: str) -> str:
 
 
 def _without_userinfo(match: re.Match[str]) -> str:
-    return (
-        match[0]
-        if "ssh" in match["scheme"].lower() and ":" not in match[0][6:]
-        else match["scheme"]
-    )
+    user, _, secret = match["user"].partition(":")
+    keeps_user = match["scheme"].lower().endswith("ssh://")
+    return f"{match['scheme']}{user}@" if keeps_user and not secret else match["scheme"]
 
 
 def _refuse_controls(text: str) -> None:
