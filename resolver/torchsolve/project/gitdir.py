@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from torchsolve.errors import UsageError
 from torchsolve.project import git
 
+_COMMITTER = re.compile(r"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
 _SCP = re.compile(r"(?:ssh://)?(?:[\w.-]+@)?(?P<host>[\w.-]+)[:/](?P<path>(?!//).+)")
 
 
@@ -69,8 +70,10 @@ def checked(rev: str | None) -> str:
 
 def date_of(git_dir: Path, sha: str) -> datetime:
     """When the commit was made, UTC."""
-    stamp = git.text(["show", "-s", "--no-patch", "--format=%ct", sha], git_dir=git_dir)
-    return datetime.fromtimestamp(int(stamp or 0), UTC)
+    # Not ``git show``: with log.showSignature it runs the program that gpg.program names.
+    text = git.text(["cat-file", "commit", sha], git_dir=git_dir) or ""
+    match = _COMMITTER.search(text)
+    return datetime.fromtimestamp(int(match[1]) if match else 0, UTC)
 
 
 def differing(git_dir: Path, sha: str, root: Path, places: Iterable[str]) -> tuple[str, ...]:
