@@ -108,8 +108,8 @@ def pip_of(inventory: ImageInventory | None) -> Pip:
     flags = " --break-system-packages" if inventory.externally_managed else ""
     # A base may bake constraints in (NVIDIA's do): they are for its own packages, not for a lock.
     unset = (
-        "export HOME=/root \\\n"
-        "    && unset PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIRE_VIRTUALENV PIP_USER \\\n    && "
+        "export HOME=/root \\\n    && "
+        "unset PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIRE_VIRTUALENV PIP_USER \\\n    && "
     )
     if any(dist.name == "pip" for dist in inventory.dists):
         return Pip(f"{python} -m pip install{flags}", f"{python} -m pip wheel", unset)

@@ -21,6 +21,7 @@ from torchsolve.emit.templates import render_template
 from torchsolve.facts import load_facts
 from torchsolve.model.plan import Pin, Plan, PlanVerdict
 from torchsolve.model.project import ModelFile, SourceLocation
+from torchsolve.model.version import dotted_key
 
 VERDICTS = {
     PlanVerdict.PROVEN: "every compiled wheel was read and fits this torch",
@@ -54,6 +55,7 @@ def readme(plan: Plan, options: EmitOptions) -> str:
         "git": pins_of(plan, Part.GIT),
         "without_deps": [pin for pin in plan.pins if pin.no_deps],
         "known_size": sum(weight.size or 0 for weight in plan.weights),
+        "sizes_unknown": any(weight.size is None for weight in plan.weights),
         "capabilities": _capabilities(plan),
         "references": _references(plan),
         "gib": _gib,
@@ -67,7 +69,7 @@ def _stack(plan: Plan) -> tuple[Pin, ...]:
 
 
 def _model_row(plan: Plan, weight: ModelFile) -> str:
-    gated = {False: "no", None: "unknown"}.get(weight.gated, f"yes ({weight.gated})")
+    gated = f"yes ({weight.gated})" if weight.gated else "unknown" if weight.gated is None else "no"
     cells = (
         code(weight.path),
         _weight_source(weight),
@@ -128,11 +130,9 @@ def _tree(paths: Iterable[str]) -> list[str]:
 
 def _draw(folder: _Folder, indent: str) -> Iterable[str]:
     for name, inner in folder.folders.items():
-        slash = "/" if inner.folders else ""
         # Three backticks would end the block that the tree stands in.
-        yield (
-            indent + "".join(c if c.isprintable() else "?" for c in name).replace("`", "'") + slash
-        )
+        shown = "".join(c if c.isprintable() else "?" for c in name).replace("`", "'")
+        yield indent + shown + ("/" if inner.folders else "")
         yield from _draw(inner, indent + "  ")
 
 
@@ -155,7 +155,7 @@ def _capabilities(plan: Plan) -> list[str]:
     rows += [(cap, "**no**", "no code in " + ", ".join(w)) for cap, w in plan.gpu.missing]
     return [
         f"| {code(cap)} | {markdown(gpu_names(cap))} | {how} | {markdown(note)} |"
-        for cap, how, note in rows
+        for cap, how, note in sorted(rows, key=lambda row: dotted_key(row[0]))
     ]
 
 

@@ -9,7 +9,7 @@ from torchsolve.model.plan import Plan
 
 
 def compose(plan: Plan, options: EmitOptions) -> str:
-    """One service, with the GPU through the NVIDIA runtime and a volume for what must outlive it."""
+    """One service: the GPU by the NVIDIA runtime, a volume for each thing that must outlive it."""
     return render_template(
         "compose.yaml.j2",
         {

@@ -13,21 +13,9 @@ from torchsolve.model.plan import Plan
 from torchsolve.model.project import ModelFile
 
 _FOLDER_MECHANISMS = ("snapshot_download", "from_pretrained")
-_FILE_SUFFIXES = frozenset(
-    [
-        ".bin",
-        ".ckpt",
-        ".gguf",
-        ".json",
-        ".onnx",
-        ".pkl",
-        ".pt",
-        ".pth",
-        ".safetensors",
-        ".sft",
-        ".txt",
-        ".yaml",
-    ]
+_FILE_SUFFIXES = (
+    *(".bin", ".ckpt", ".gguf", ".json", ".onnx", ".pkl", ".pt", ".pth"),
+    *(".safetensors", ".sft", ".txt", ".yaml"),
 )
 
 
@@ -35,7 +23,7 @@ _FILE_SUFFIXES = frozenset(
 class Fetch:
     """One download; ``path`` is relative to the models folder.
 
-    With ``repo``: of the whole repository, or of ``file`` in it. Else ``url``, checked by ``sha256``.
+    With ``repo``: the whole repository, or ``file`` of it. Else ``url``, checked by ``sha256``.
     """
 
     path: str

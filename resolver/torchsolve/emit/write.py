@@ -22,8 +22,8 @@ def write(files: Mapping[str, Content], directory: Path) -> tuple[str, ...]:
     """Writes ``files`` and ``manifest.json``; gives the names written, sorted.
 
     Foreign files stay; what an older manifest names and ``files`` does not is removed. Raises
-    UsageError("foreign-file") where a file that is not ours is in the way, UsageError("cannot-write")
-    where the system refuses: the folder is then as it was.
+    UsageError("foreign-file") where a file that is not ours is in the way, and
+    UsageError("cannot-write") where the system refuses: the folder is then as it was.
     """
     with _refusals_as_errors(directory):
         old = read_manifest(directory)
