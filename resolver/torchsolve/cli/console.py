@@ -33,9 +33,8 @@ class View:
         return self.format == "json"
 
     def show(self, screen: Screen) -> None:
-        """A result in text, to stdout; nothing with ``-q``."""
-        if self.verbosity >= 0:
-            print_screen(screen, sys.stdout)
+        """A result in text, to stdout."""
+        print_screen(screen, sys.stdout)
 
     def say(self, line: str) -> None:
         """One line beside the result, to stderr; nothing with ``-q``."""

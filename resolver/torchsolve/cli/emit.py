@@ -10,7 +10,7 @@ import typer
 
 from torchsolve.cli.console import View, print_json
 from torchsolve.cli.options import takes_view
-from torchsolve.errors import StaleError, UsageError
+from torchsolve.errors import StaleError
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="folder of the plan")]
 Check = Annotated[bool, typer.Option("--check", help="write nothing; fail where files are stale")]
@@ -19,30 +19,21 @@ Check = Annotated[bool, typer.Option("--check", help="write nothing; fail where 
 @takes_view()
 def emit(directory: Folder, view: View, check: Check = False) -> None:
     """Write the files of a plan again from its lock, or check that they are fresh."""
-    lock = lock_of(directory)
     from torchsolve.emit import check as fresh
+    from torchsolve.emit.context import context_files
     from torchsolve.emit.files import render
-    from torchsolve.emit.lock import options_from_lock, plan_from_lock
+    from torchsolve.emit.lock import read_lock
     from torchsolve.emit.write import write
 
     if check:
         _refuse_stale(fresh.check(directory), directory, view)
         return
-    files = render(plan_from_lock(lock), options_from_lock(lock))
-    write(files, directory)
+    plan, options = read_lock(directory / "pylock.toml")
+    written = write(render(plan, options) | context_files(plan, options), directory)
     if view.as_json:
-        print_json({"schema": "torchsolve.files/1", "files": sorted(files)})
+        print_json({"schema": "torchsolve.files/1", "files": list(written)})
     else:
-        view.say(f"wrote {directory}/  {' '.join(sorted(files))}")
-
-
-def lock_of(directory: Path) -> Path:
-    """The lock in a plan's folder. Raises UsageError ``no-lock``."""
-    lock = directory / "pylock.toml"
-    if not lock.is_file():
-        hint = f"torchsolve resolve PROJECT -o {directory}"
-        raise UsageError("no-lock", "there is no pylock.toml", origin=str(directory), hint=hint)
-    return lock
+        view.say(f"wrote {directory}/  {' '.join(written)}")
 
 
 def _refuse_stale(diff: str, directory: Path, view: View) -> None:

@@ -32,10 +32,17 @@ Pythons = Annotated[
 @takes_settings(problem=False)
 def inspect(wheels: Wheels, settings: Settings, view: View, python: Pythons = None) -> None:
     """Show what wheels claim by their names and declare in their METADATA."""
-    from torchsolve.pipeline import index_client
+    from torchsolve.index.client import IndexClient
+    from torchsolve.index.settings import IndexSettings
     from torchsolve.report.wheels import wheels_json, wheels_screen
 
-    with index_client(settings) as client:
+    sources = IndexSettings(
+        cache_dir=settings.cache_dir,
+        default_url=settings.index,
+        extra=settings.extra_index,
+        offline=settings.offline,
+    )
+    with IndexClient(sources) as client:
         found = tuple(f for text in wheels for f in _findings(text, python, client))
     if view.as_json:
         print_json(wheels_json(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torchsolve.errors import NoPlanError, TorchsolveError, UnknownError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus, Conflict
+from torchsolve.model.target import CellId
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Screen, row
 from torchsolve.report.text import counted
@@ -48,10 +49,19 @@ def _no_plan(resolution: Resolution) -> NoPlanError:
     more = f"torchsolve matrix shows why {counted(others, 'other cell')} failed" if others else ""
     return NoPlanError(
         conflict.reference,
-        f"cell {conflict.cell}",
+        _place(conflict.cell),
         facts=conflict_facts(conflict),
         hint=advice or more,
     )
+
+
+def _place(cell: str) -> str:
+    """``cell …`` for a whole cell; what was asked for where no cell came of it."""
+    try:
+        CellId.parse(cell)
+    except ValueError:
+        return cell
+    return f"cell {cell}"
 
 
 def _undecided(resolution: Resolution) -> UnknownError:

@@ -80,14 +80,13 @@ def _because(outcome: CellOutcome) -> tuple[Evidence, ...]:
 
 
 def _texts(outcome: CellOutcome, book: Ledger) -> tuple[str, ...]:
-    plan = outcome.plan
-    if plan is None:
-        because = " ".join(book.id(fact) for fact in _because(outcome))
-        return (str(outcome.cell), outcome.status.value, *["-"] * (len(_SHOWN) + 1), because)
-    pins = {pin.name: pin.version for pin in plan.pins}
+    plan, solved = outcome.plan, outcome.status is CellStatus.SOLVED
+    result = plan.verdict.value if plan and solved else outcome.status.value
+    pins = {pin.name: pin.version for pin in plan.pins} if plan else {}
     versions = (pins.get(name, "-").partition("+")[0] for name in _SHOWN)
-    gpu = " ".join(plan.gpu.native) or "-"
-    return (str(outcome.cell), plan.verdict.value, *versions, gpu, "")
+    gpu = " ".join(plan.gpu.native) if plan else ""
+    because = "" if solved else " ".join(book.id(fact) for fact in _because(outcome))
+    return (str(outcome.cell), result, *versions, gpu or "-", because)
 
 
 def _escape(text: str) -> str:

@@ -185,11 +185,16 @@ def _weights(plan: Plan) -> list[str]:
 def _left_out(plan: Plan) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for edge in plan.exceptions:
-        groups[edge.package, edge.reason].append(edge.dropped)
+        groups[edge.package, edge.reason].append(_edge(edge.dropped))
     return _aligned(
         (f"{package} → {', '.join(dropped)}", reason)
         for (package, reason), dropped in groups.items()
     )
+
+
+def _edge(requirement: str) -> str:
+    name, at, url = requirement.partition(" @ ")
+    return f"{name} ({'git' if url.startswith('git+') else 'file'})" if at else name
 
 
 def _wheel_blocks(projects: Iterable[ProjectFacts], plan: Plan) -> list[Block]:
