@@ -63,6 +63,7 @@ class Fault:
         status: answer with this status and no body.
         headers: more headers, ``{"Retry-After": "1"}``.
         hang: seconds to wait before anything else.
+        hold: an event to wait for before anything else, ten seconds at most.
         truncate: bytes of the body that are sent before the connection is closed.
         body: answer with this body (and status 200 unless ``status`` says otherwise).
     """
@@ -70,6 +71,7 @@ class Fault:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: float = 0
+    hold: threading.Event | None = None
     truncate: int | None = None
     body: bytes | None = None
 
@@ -289,6 +291,8 @@ def _handler(index: IndexServer) -> type[BaseHTTPRequestHandler]:
             fault = index.arrived(request)
             if fault and fault.hang:
                 time.sleep(fault.hang)
+            if fault and fault.hold:
+                fault.hold.wait(10)
             answer = index.answer(request)
             if fault and (fault.status is not None or fault.body is not None):
                 answer = _Answer(fault.status or 200, fault.body or b"", {**fault.headers})

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from gzip import BadGzipFile
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -53,14 +54,19 @@ class MetadataReader:
         """
         key = _key(file)
         kept = self._cache.read("metadata", key)
-        if kept is None:
-            if file.url is None:
-                raise UnknownError("no-address", "nothing is known of where it is", origin=key)
-            if self._settings.offline and not file.url.startswith("file:"):
-                raise offline_miss(f"the metadata of {file.filename}", file.name)
-            kept = self._fetched(file, file.url)
-            self._cache.write("metadata", key, kept)
-        return _decode(kept, file)
+        if kept is not None:
+            # An entry that another version of a parser wrote may not suit this one.
+            with suppress(KeyError, ValueError):
+                return _decode(kept, file)
+        if file.url is None:
+            raise UnknownError(
+                "no-address", "nothing is known of where it is", origin=file.filename
+            )
+        if self._settings.offline and not file.url.startswith("file:"):
+            raise offline_miss(f"the metadata of {file.filename}", file.name)
+        fetched = self._fetched(file, file.url)
+        self._cache.write("metadata", key, fetched)
+        return _decode(fetched, file)
 
     def _fetched(self, file: IndexFile, url: str) -> Entry:
         try:
@@ -126,7 +132,7 @@ class MetadataReader:
     @contextmanager
     def _stream(self, url: str) -> Iterator[IO[bytes]]:
         if url.startswith("file:"):
-            with Path(url2pathname(urlsplit(url).path)).open("rb") as local:
+            with _open_local(url) as local:
                 yield local
             return
         try:
@@ -142,6 +148,14 @@ class MetadataReader:
             raise UnknownError(
                 "cache-not-writable", message, origin=redact(url), hint=hint
             ) from None
+
+
+def _open_local(url: str) -> IO[bytes]:
+    try:
+        return Path(url2pathname(urlsplit(url).path)).open("rb")
+    except OSError as error:
+        why = error.strerror or "it cannot be read"
+        raise UnknownError("file-not-readable", why, origin=url) from None
 
 
 def _key(file: IndexFile) -> str:
@@ -186,7 +200,7 @@ def _pkg_info(stream: IO[bytes], file: IndexFile) -> str | None:
     """The PKG-INFO at the top of an sdist; None where it has none."""
     try:
         data = _from_zip(stream) if file.filename.endswith(".zip") else _from_tar(stream)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, BadGzipFile, zlib.error, EOFError) as error:
         message = f"it is no archive that can be read ({error})"
         raise UnknownError("not-an-sdist", message, origin=file.filename) from None
     return data.decode("utf-8", "replace") if data is not None else None

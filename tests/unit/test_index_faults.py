@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.index_server import FakeFile, Fault, IndexServer
+from support.wheels import make_wheel
+from torchsolve.errors import UnknownError
+from torchsolve.index import pages
+from torchsolve.index.client import IndexClient
+from torchsolve.index.credentials import Credentials, origin, redact, split_auth
+from torchsolve.index.settings import IndexSettings
+
+WHEEL = make_wheel("demo", "1.0", ["six"])
+DEMO = {"demo": [FakeFile(WHEEL)]}
+PATH = "/simple/demo/"
+
+
+def config(tmp_path: Path, url: str, **more: object) -> IndexSettings:
+    base = IndexSettings(tmp_path, url, backoff=0.01, retries=2, timeout=5)
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def failure(settings: IndexSettings) -> UnknownError:
+    with IndexClient(settings) as client, pytest.raises(UnknownError) as caught:
+        client.page("demo")
+    assert caught.value.exit_code == 4
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_transient_fault_is_tried_again(tmp_path: Path, status: int) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(status=status), times=2)
+        with IndexClient(config(tmp_path, server.url)) as client:
+            assert len(client.page("demo").files) == 1
+        assert server.paths() == [PATH] * 3
+
+
+def test_retry_after_is_obeyed(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(status=429, headers={"Retry-After": "1"}))
+        started = time.monotonic()
+        with IndexClient(config(tmp_path, server.url)) as client:
+            client.page("demo")
+        assert time.monotonic() - started >= 1
+
+
+@pytest.mark.parametrize("status", [500, 501, 410, 418])
+def test_other_faults_are_not_tried_again(tmp_path: Path, status: int) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(status=status), times=9)
+        error = failure(config(tmp_path, server.url))
+        assert server.paths() == [PATH]
+    assert error.reference == "index-error"
+    assert str(status) in error.message
+    assert error.origin == f"{server.url}demo/"
+
+
+def test_a_fault_that_stays(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(status=503), times=9)
+        assert failure(config(tmp_path, server.url)).reference == "index-error"
+        assert len(server.paths()) == 3
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_closed_door(tmp_path: Path, status: int) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(status=status))
+        error = failure(config(tmp_path, server.url))
+        assert server.paths() == [PATH]
+    assert error.reference == "index-forbidden"
+    assert "credentials" in error.hint
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/simple/"
+        error = failure(config(tmp_path, url))
+    assert error.reference == "index-unreachable"
+    assert error.origin == f"{url}demo/"
+
+
+def test_an_answer_that_never_comes(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(hang=1), times=2)
+        error = failure(config(tmp_path, server.url, timeout=0.2, retries=1))
+    assert error.reference == "index-unreachable"
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(truncate=40))
+        with IndexClient(config(tmp_path, server.url)) as client:
+            assert len(client.page("demo").files) == 1
+        server.fail("/simple/other/", Fault(truncate=0, body=b"x" * 50), times=9)
+        with IndexClient(config(tmp_path, server.url)) as client, pytest.raises(UnknownError) as e:
+            client.page("other")
+    assert e.value.reference == "index-unreachable"
+
+
+@pytest.mark.parametrize("url", ["ftp://index.example/simple/", "index.example/simple", "http://"])
+def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
+    assert failure(config(tmp_path, url)).reference == "index-unreachable"
+
+
+def test_a_page_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PAGE_LIMIT", 100)
+    with IndexServer(DEMO) as server:
+        assert failure(config(tmp_path, server.url)).reference == "index-too-large"
+
+
+def test_a_login_page_is_no_index(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(body=b'{"login": 1}'))
+        assert failure(config(tmp_path, server.url)).reference == "bad-index-page"
+
+
+class TestCredentials:
+    def test_of_the_url_are_sent_and_nowhere_kept(self, tmp_path: Path) -> None:
+        with IndexServer(DEMO, auth="me:s3cret@x") as server:
+            url = server.url.replace("http://", "http://me:s3cret%40x@")
+            with IndexClient(config(tmp_path, url)) as client:
+                file = client.page("demo").files[0]
+                assert client.metadata(file).name == "demo"
+            assert file.url == server.file_url(WHEEL.filename)
+        kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+        assert kept
+        assert not any("s3cret" in text for text in kept)
+
+    def test_wrong_ones_are_not_printed(self, tmp_path: Path) -> None:
+        with IndexServer(DEMO, auth="me:right") as server:
+            url = server.url.replace("http://", "http://me:wr0ng@")
+            error = failure(config(tmp_path, url))
+        assert error.reference == "index-forbidden"
+        assert "wr0ng" not in f"{error} {error.hint} {error.facts}"
+
+    def test_of_an_unreachable_index_are_not_printed(self, tmp_path: Path) -> None:
+        error = failure(config(tmp_path, "http://me:s3cret@127.0.0.1:1/simple/", retries=0))
+        assert "s3cret" not in f"{error} {error.hint}"
+
+    def test_of_the_netrc_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        with (
+            IndexServer(DEMO, auth="me:s3cret") as server,
+            IndexClient(config(tmp_path, server.url)) as client,
+        ):
+            assert len(client.page("demo").files) == 1
+
+    def test_do_not_follow_a_redirect_to_another_host(self, tmp_path: Path) -> None:
+        with IndexServer(DEMO) as other, IndexServer(DEMO, auth="me:s3cret") as server:
+            moved = f"{other.url}demo/".replace("127.0.0.1", "localhost")
+            server.fail(PATH, Fault(status=302, headers={"Location": moved}))
+            url = server.url.replace("http://", "http://me:s3cret@")
+            with IndexClient(config(tmp_path, url)) as client:
+                assert len(client.page("demo").files) == 1
+            assert "authorization" in server.requests[0].headers
+            assert "authorization" not in other.requests[0].headers
+
+    def test_belong_to_one_origin(self) -> None:
+        known = Credentials(("https://u:p@index.example/simple/",))
+        assert known.of("https://index.example/files/x.whl") == ("u", "p")
+        assert known.of("https://files.example/x.whl") is None
+        assert known.of("http://index.example/x.whl") is None
+        assert known.of("https://index.example:8443/x.whl") is None
+
+    def test_urls_as_they_may_be_shown(self) -> None:
+        url = "https://u:p%40@Index.example:8443/simple/?token=1#x"
+        assert split_auth(url) == ("https://Index.example:8443/simple/?token=1", ("u", "p@"))
+        assert redact(url) == "https://Index.example:8443/simple/"
+        assert origin(url) == "https://index.example:8443"
