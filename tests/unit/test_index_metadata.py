@@ -201,7 +201,7 @@ class TestSdists:
         [
             b"no archive",
             make_sdist("demo", "1.0").content[:60],
-            make_sdist("demo", "1.0").content[:-8] + bytes(8),
+            make_sdist("demo", "1.0").content[:12] + b"\xff" * 200,
         ],
     )
     def test_what_is_no_archive(self, tmp_path: Path, content: bytes) -> None:
