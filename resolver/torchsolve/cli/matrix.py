@@ -12,12 +12,12 @@ from torchsolve.config import Settings
 @takes_settings("md", "csv")
 def matrix(projects: Projects, settings: Settings, view: View) -> None:
     """Solve each cell of image, CUDA, Python and torch."""
-    from torchsolve import pipeline
+    from torchsolve.pipeline import matrix as solve
     from torchsolve.report.matrix import matrix_csv, matrix_markdown, matrix_screen
     from torchsolve.report.plan_json import matrix_json
 
     with view.progress() as progress:
-        result = pipeline.matrix(projects, settings, progress)
+        result = solve(projects, settings, progress)
     if view.as_json:
         print_json(matrix_json(result))
     elif view.format == "md":

@@ -22,21 +22,22 @@ Output = Annotated[
 @takes_settings(pins=True)
 def resolve(projects: Projects, settings: Settings, view: View, output: Output = None) -> None:
     """Find a set of versions and an image that work together."""
-    from torchsolve import pipeline
+    from torchsolve.pipeline import resolve as solve
+    from torchsolve.pipeline import write_plan
     from torchsolve.report.failure import resolution_error
     from torchsolve.report.pins import pins_text
     from torchsolve.report.plan_json import resolution_json
     from torchsolve.report.text import resolution_screen
 
     with view.progress() as progress:
-        resolution = pipeline.resolve(projects, settings, progress)
+        resolution = solve(projects, settings, progress)
     error = resolution_error(resolution)
     if not view.as_json:
         view.show(resolution_screen(resolution))
     written: tuple[str, ...] = ()
     if resolution.plan and output and (error is None or settings.allow_unknown):
         try:
-            written = pipeline.write_plan(resolution, settings, output)
+            written = write_plan(resolution, settings, output)
         except TorchsolveError as refused:
             error = refused
     if resolution.plan and settings.pins:

@@ -20,11 +20,11 @@ Package = Annotated[
 @takes_settings()
 def why(project: Project, settings: Settings, view: View, package: Package = None) -> None:
     """Explain why a cell fails, or why a package has its version."""
-    from torchsolve import pipeline
+    from torchsolve.pipeline import why as explain
     from torchsolve.report.plan_json import resolution_json
     from torchsolve.report.why import why_screen
 
-    resolution = pipeline.why((project,), settings, package)
+    resolution = explain((project,), settings, package)
     if view.as_json:
         print_json(resolution_json(resolution))
     else:
