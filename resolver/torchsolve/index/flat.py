@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
@@ -37,7 +36,7 @@ class FlatPages:
         if "://" in location and not location.startswith("file:"):
             files, label = self._remote(location), redact(location)
         else:
-            path = url2pathname(urlsplit(location).path) if "://" in location else location
+            path = unquote(urlsplit(location).path) if "://" in location else location
             files, label = _folder(Path(path), name), "find-links"
         listing = distill(name, files)
         found = page_files(name, label, listing.text, listing.prefix, self._settings.exclude_newer)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, TypeVar
 
@@ -202,6 +201,8 @@ def _retry_after(text: str) -> float | None:
     """Seconds of a Retry-After header, in either of its forms (RFC 9110 section 10.2.3)."""
     if text.isdigit():
         return float(text)
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except ValueError:

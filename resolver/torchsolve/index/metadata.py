@@ -20,8 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.cache import Cache, Entry
@@ -152,7 +151,7 @@ class MetadataReader:
 
 def _open_local(url: str) -> IO[bytes]:
     try:
-        return Path(url2pathname(urlsplit(url).path)).open("rb")
+        return Path(unquote(urlsplit(url).path)).open("rb")
     except OSError as error:
         why = error.strerror or "it cannot be read"
         raise UnknownError("file-not-readable", why, origin=url) from None

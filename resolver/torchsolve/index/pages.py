@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
@@ -117,7 +116,7 @@ def _make_entry(found: Listing | None, response: Response | None = None) -> Entr
 
 
 def _local_page(url: str, name: NormalizedName) -> Listing | None:
-    path = Path(url2pathname(urlsplit(url).path)) / "index.html"
+    path = Path(unquote(urlsplit(url).path)) / "index.html"
     try:
         body = path.read_bytes()
     except FileNotFoundError:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from packaging.markers import InvalidMarker, Marker
-from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -20,6 +20,9 @@ from packaging.version import InvalidVersion, Version
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata
+
+if TYPE_CHECKING:
+    from packaging.metadata import RawMetadata
 
 # PEP 817's markers; packaging 26.3 raises InvalidRequirement on each of them.
 _VARIANT_MARKER = re.compile(r"\bvariant_(label|properties|features|namespaces)\b")
@@ -60,6 +63,9 @@ def parse_metadata(text: str, origin: str) -> DistMetadata:
 
 def read_headers(text: str) -> RawMetadata:
     """The header fields alone: the description, most of the file, says nothing to a solver."""
+    # Imported late: a run that the index's cache answers parses no headers.
+    from packaging.metadata import parse_email
+
     return parse_email(_HEADERS_END.split(text, maxsplit=1)[0] + "\n\n")[0]
 
 
