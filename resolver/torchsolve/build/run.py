@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from torchsolve.build.client import Client, EngineName, find_client
 from torchsolve.build.triage import complaint, diagnose
+from torchsolve.emit.lock import plan_from_lock
+from torchsolve.emit.naming import image_tag
 from torchsolve.errors import BuildError, UsageError
 from torchsolve.model.engine import OnLine
 from torchsolve.model.outcome import Diagnosis
@@ -52,7 +53,7 @@ class BuildOptions:
 
     Attributes:
         engine: ``auto`` prefers docker.
-        tag: of the image; None is ``torchsolve/CELL`` with the cell of the lock.
+        tag: of the image; None is the one that compose.yaml and docker-bake.hcl name.
         ca_bundle: authorities to trust while building (secret ``ca``).
         base_image: instead of the Dockerfile's own ``BASE_IMAGE``.
         build_args: further pairs.
@@ -85,16 +86,8 @@ class BuildResult:
 
 
 def default_tag(directory: Path) -> str:
-    """``torchsolve/CELL`` of the folder's lock. Raises UsageError ``not-a-plan`` without one."""
-    lock = directory / "pylock.toml"
-    try:
-        cell = tomllib.loads(lock.read_text(encoding="utf-8"))["tool"]["torchsolve"]["cell"]
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        hint = "torchsolve resolve PROJECT -o DIR writes one"
-        raise UsageError(
-            "not-a-plan", "no readable lock there", origin=str(lock), hint=hint
-        ) from error
-    return f"torchsolve/{cell}"
+    """The tag that the folder's compose.yaml uses. Raises what reading its lock raises."""
+    return image_tag(plan_from_lock(directory / "pylock.toml"))
 
 
 def build(directory: Path, options: BuildOptions, on_line: OnLine | None = None) -> BuildResult:
