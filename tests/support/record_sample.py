@@ -62,6 +62,7 @@ def _metadata(metadata: DistMetadata) -> dict[str, Any]:
     return {
         "requires": [str(d.requirement) for d in metadata.requires],
         "requires_python": metadata.requires_python,
+        "extras": sorted(metadata.extras),
     }
 
 

@@ -90,7 +90,7 @@ class _Mappings:
         for statement in module.body:
             step = self._statement(statement, path, name)
             if step is None:
-                whole &= not _mentions(statement, name)
+                whole &= not _may_change(statement, name)
                 continue
             replaces, more, complete = step
             keys = more if replaces else keys | more
@@ -167,8 +167,22 @@ class _Mappings:
         return set(), False
 
 
-def _mentions(statement: ast.stmt, name: str) -> bool:
-    """Whether a loop, a condition, a call or a subscript may change ``name`` at module level."""
+def _may_change(statement: ast.stmt, name: str) -> bool:
+    """Whether a loop, a condition or a call may change the mapping ``name`` at module level."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return False
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(statement))
+    return any(_changes(node, name) for node in ast.walk(statement))
+
+
+def _changes(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Name(id=target, ctx=ast.Store() | ast.Del()):
+            return target == name
+        case ast.Attribute(ast.Name(id=target)) | ast.Subscript(
+            ast.Name(id=target), ctx=ast.Store() | ast.Del()
+        ):
+            return target == name
+        case ast.Call(args=arguments):
+            return any(isinstance(a, ast.Name) and a.id == name for a in arguments)
+        case _:
+            return False

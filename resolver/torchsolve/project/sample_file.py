@@ -27,6 +27,7 @@ class SampleWheel(_Strict):
     size: int | None = None
     requires: list[str] | None = None
     requires_python: str | None = None
+    extras: list[str] = []
     required: bool = True
     unread: str | None = None
 

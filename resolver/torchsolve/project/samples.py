@@ -114,11 +114,16 @@ def _wheel(item: SampleWheel, sample: Sample) -> WheelFact:
 
 
 def _metadata(item: SampleWheel, file: IndexFile) -> DistMetadata | None:
+    from torchsolve.wheel.metadata import build_metadata
+
     if item.requires is None:
         return None
-    origin = f"METADATA of {file.filename}"
-    requires = tuple(
-        Declared(r, Evidence(file.filename, f"needs {r}", Strength.DECLARED, origin))
-        for r in map(Requirement, item.requires)
+    return build_metadata(
+        file.filename.partition("-")[0],
+        str(file.version),
+        item.requires,
+        origin=f"METADATA of {file.filename}",
+        requires_python=item.requires_python,
+        extras=item.extras,
+        notes=[],
     )
-    return DistMetadata(file.name, file.version, requires, item.requires_python)
