@@ -63,8 +63,8 @@ BROKEN = [
     ("companions", 'torch = ">=2.11"', 'torch = ">=3.11"', "no known torch is >=3.11"),
     (
         "companions",
-        'version = "==2.11.0"\ntorch = ">=2.11"',
-        'version = "==2.11.0"',
+        'version = "==0.0.3"\ntorch = "==2.4.*"',
+        'version = "==0.0.3"',
         "bounds neither",
     ),
     ("xformers", 'built_with = "2.7.0+cu126"', 'built_with = "2.7.0+cu124"', "has no 2.7.0+cu124"),

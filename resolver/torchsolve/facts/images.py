@@ -20,7 +20,7 @@ class OsRow:
         libstdcxx: newest GLIBCXX symbol version, ``3.4.33``; None when unknown.
         pythons: what the distribution itself packages, newest first.
         python_packages: for each of them what to install, with venv, pip and headers.
-        existing_uid_1000: the user that already has this number, None when none has.
+        existing_uid_1000: the user that already has this number, None when none is known.
     """
 
     name: str
@@ -32,6 +32,7 @@ class OsRow:
     existing_uid_1000: str | None
     verified: bool
     source: str
+    libstdcxx_verified: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def _os(row: Row) -> OsRow:
         row.maybe("uid_1000"),
         row.verified(),
         row.source(),
+        row.flag("libstdcxx_verified", default=True),
     )
     if found.family not in ("apt", "dnf"):
         raise row.error(f"family {found.family!r} is neither apt nor dnf")
