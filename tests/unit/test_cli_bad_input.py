@@ -20,6 +20,14 @@ def _text(name: str, content: str) -> Setup:
     return lambda here: (here / name).write_text(content)
 
 
+def _texts(files: dict[str, str]) -> Setup:
+    def setup(here: Path) -> None:
+        for name, content in files.items():
+            (here / name).write_text(content)
+
+    return setup
+
+
 def _bytes(name: str, content: bytes) -> Setup:
     return lambda here: (here / name).write_bytes(content)
 
@@ -88,6 +96,13 @@ ROWS = {
     "no lock to emit": Row("emit .", 2, "no-lock"),
     "bad lock": Row("emit .", 2, "bad-lock", _text("pylock.toml", "lock-version = ")),
     "no plan to build": Row("build .", 2, "not-a-plan"),
+    "no plan to smoke": Row("smoke .", 2, "no-lock"),
+    "bad inventory": Row(
+        "resolve requirements.txt --base base.json",
+        2,
+        "bad-inventory",
+        _texts({"requirements.txt": "", "base.json": "{}"}),
+    ),
     "unknown table": Row("facts show torhc", 2, "unknown-table"),
     "unknown row": Row("facts show torch 9.9.9", 2, "no-such-row"),
     "source that is not read": Row("scan .", 4, "source-not-read", _repository),

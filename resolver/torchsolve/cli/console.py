@@ -70,11 +70,11 @@ def print_screen(screen: Screen, stream: TextIO) -> None:
     stream.write(paint(screen, width=max(width, 40), colour=colour))
 
 
-def replace_text(path: Path, text: str) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

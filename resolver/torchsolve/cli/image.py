@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from torchsolve.cli.console import View, print_json
+from torchsolve.cli.console import View, print_json, replace_file
 from torchsolve.cli.options import takes_view
 
 app = typer.Typer(help="What a base image holds.", rich_markup_mode="rich")
@@ -34,7 +34,7 @@ def inspect(
 
     inventory = probe(ref, DockerEngine())
     if output is not None:
-        output.write_bytes(dump(inventory))
+        replace_file(output, dump(inventory))
     if view.as_json:
         print_json(json.loads(dump(inventory)))
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from torchsolve.cli.console import View, print_json, replace_text
+from torchsolve.cli.console import View, print_json, replace_file
 from torchsolve.cli.failures import fail
 from torchsolve.cli.options import Projects, takes_settings
 from torchsolve.config import Settings
@@ -41,7 +41,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
         except TorchsolveError as refused:
             error = refused
     if resolution.plan and settings.pins:
-        replace_text(settings.pins, pins_text(resolution.plan))
+        replace_file(settings.pins, pins_text(resolution.plan).encode())
     document = resolution_json(resolution) if view.as_json else None
     if error is not None:
         raise typer.Exit(fail(error, view, document))

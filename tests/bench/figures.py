@@ -1,0 +1,96 @@
+"""Prints the figures that torchsolve promises; a script, since a busy machine makes them flake.
+
+    python tests/bench/figures.py [PROJECT]
+
+PROJECT (a node's folder or ``owner/repo``) is resolved cold and warm and compared with
+``uv pip compile`` of the same pins, where uv is there.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+ENVIRON = os.environ | {"PYTHONPATH": str(ROOT / "resolver")}
+TORCHSOLVE = (sys.executable, "-m", "torchsolve")
+
+
+def seconds(*argv: str | Path, runs: int = 5) -> float:
+    """The best wall time of several runs."""
+    best = float("inf")
+    for _ in range(runs):
+        started = time.perf_counter()
+        done = subprocess.run(
+            [str(word) for word in argv], env=ENVIRON, capture_output=True, text=True, check=False
+        )
+        best = min(best, time.perf_counter() - started)
+        if done.returncode:
+            sys.exit(f"{' '.join(map(str, argv))}\n{done.stderr}")
+    return best
+
+
+def line(what: str, figure: str, limit: str) -> None:
+    """One row of the table."""
+    print(f"{what:<44} {figure:>12}   {limit}")
+
+
+def version() -> None:
+    """``--version`` against an empty Python."""
+    empty = seconds(sys.executable, "-c", "pass", runs=15)
+    ours = seconds(*TORCHSOLVE, "--version", runs=15)
+    line("torchsolve --version / python -c pass", f"{ours / empty:.2f} x", "at most 2 x")
+
+
+def sample() -> None:
+    """A bundled sample, resolved again offline."""
+    seconds(*TORCHSOLVE, "resolve", "trellis2", runs=1)
+    again = seconds(*TORCHSOLVE, "resolve", "trellis2", "--offline")
+    line("sample again, offline", f"{again:.2f} s", "at most 1.0 s")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    line("largest memory of a run so far", f"{peak:.0f} MB", "at most 200 MB")
+
+
+def node(reference: str) -> None:
+    """A real node without a cache and with one, beside uv over the same pins."""
+    with tempfile.TemporaryDirectory() as scratch:
+        pins = Path(scratch, "pins.txt")
+        cache = ("--cache-dir", Path(scratch, "cache"))
+        flags = ("--comfyui", "none", "--no-undeclared", "--pins", pins, *cache)
+        cold = seconds(*TORCHSOLVE, "resolve", reference, *flags, runs=1)
+        warm = seconds(*TORCHSOLVE, "resolve", reference, *flags)
+        line(f"{reference}, cold", f"{cold:.2f} s", "at most 2 x uv")
+        line(f"{reference}, warm", f"{warm:.2f} s", "at most 1 s")
+        requirements = Path(reference, "requirements.txt")
+        if shutil.which("uv") and requirements.is_file():
+            compile_ = ("uv", "pip", "compile", requirements, "--cache-dir", Path(scratch, "uv"))
+            platform = ("--python-platform", "x86_64-manylinux_2_39", "--python-version", "3.12")
+            line("uv pip compile, cold", f"{seconds(*compile_, *platform, runs=1):.2f} s", "")
+
+
+def wheel() -> None:
+    """The size of our own wheel."""
+    with tempfile.TemporaryDirectory() as scratch:
+        pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", scratch, ROOT)
+        seconds(*pip, runs=1)
+        size = sum(path.stat().st_size for path in Path(scratch).glob("*.whl")) / 1024 / 1024
+    line("wheel of torchsolve", f"{size:.2f} MB", "at most 15 MB")
+
+
+def main() -> None:
+    """All figures, in order."""
+    version()
+    sample()
+    for reference in sys.argv[1:]:
+        node(reference)
+    wheel()
+
+
+if __name__ == "__main__":
+    main()
