@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -218,6 +219,22 @@ class TestRouting:
             assert [(str(f.version), f.index) for f in page.files] == [("2.7.0+cu128", "torch")]
             assert server.paths() == ["/simple/demo/"]
 
+    def test_a_client_for_another_cell_shares_what_was_read(self, tmp_path: Path) -> None:
+        torch = {"torch": [FakeFile(make_wheel("torch", "2.7.0+cu128"))]}
+        ours = {"torch": [FakeFile(make_wheel("torch", "2.8.0"))], **DEMO}
+        with (
+            IndexServer(torch, auth="me:s3cret") as special,
+            IndexServer(ours) as server,
+            IndexClient(settings(tmp_path, server)) as client,
+        ):
+            demo = client.page("demo")
+            url = special.url.replace("http://", "http://me:s3cret@")
+            other = client.with_torch(url, frozenset({"torch"}))
+            assert other.page("demo") is demo
+            assert versions(other, "torch") == ["2.7.0+cu128"]
+            assert versions(client, "torch") == ["2.8.0"]
+            assert other.requests == client.requests == 3
+
     def test_403_of_the_torch_index_means_that_it_has_no_such_page(self, tmp_path: Path) -> None:
         with IndexServer() as special, IndexServer() as server:
             special.fail("/simple/xformers/", Fault(status=403))
@@ -285,3 +302,26 @@ def test_a_metadata_entry_that_does_not_suit_is_fetched_again(tmp_path: Path) ->
         key = f"{file.sha256[:2]}/{file.sha256[2:]}"
         Cache(tmp_path).write("metadata", key, Entry({}, json.dumps({"name": "demo"})))
         assert client.metadata(file).name == "demo"
+
+
+def test_a_download_is_whole_or_an_error(tmp_path: Path) -> None:
+    archive = DEMO["demo"][0].archive
+    with IndexServer(DEMO) as server, IndexClient(settings(tmp_path, server)) as client:
+        url = server.file_url(archive.filename)
+        server.fail(f"/files/{archive.filename}", Fault(truncate=9))
+        target = io.BytesIO()
+        assert client.download(url, target) == len(archive.content)
+        assert target.getvalue() == archive.content
+        with pytest.raises(UnknownError) as caught:
+            client.download(server.file_url("absent.whl"), target)
+    assert caught.value.reference == "index-error"
+
+
+def test_a_closed_client_opens_no_connection(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        client = IndexClient(settings(tmp_path, server))
+        client.close()
+        with pytest.raises(UnknownError) as caught:
+            client.page("demo")
+        assert server.requests == []
+    assert caught.value.reference == "index-closed"

@@ -10,27 +10,23 @@ where they are known ahead. Which index serves which name:
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
-from typing import IO, Self, TypeVar, cast
+from typing import IO, Self
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from torchsolve.errors import TorchsolveError
 from torchsolve.index.cache import Cache
 from torchsolve.index.credentials import Credentials, redact
 from torchsolve.index.flat import FlatPages
 from torchsolve.index.http import Http
-from torchsolve.index.metadata import MetadataReader
+from torchsolve.index.metadata import ARCHIVE_LIMIT, MetadataReader
+from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
-
-T = TypeVar("T")
-LARGEST_FILE = 8 * 2**30
 
 
 class IndexClient:
@@ -43,14 +39,25 @@ class IndexClient:
     def __init__(self, settings: IndexSettings) -> None:
         self.settings = settings
         urls = [settings.default_url, settings.torch_url, *settings.extra, *settings.find_links]
-        self._http = Http(settings, Credentials(tuple(url for url in urls if url)))
+        self._credentials = Credentials(tuple(url for url in urls if url))
+        self._http = Http(settings, self._credentials)
         cache = Cache(settings.cache_dir)
         self._pages = Pages(settings, self._http, cache)
         self._flat = FlatPages(settings, self._http, cache)
         self._metadata = MetadataReader(settings, self._http, cache)
-        self._answers: dict[object, Future[object]] = {}
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._once = Once(settings.connections)
+
+    def with_torch(self, url: str | None, family: frozenset[str]) -> IndexClient:
+        """The same client with another torch index: for another cell.
+
+        Connections and all that was read are shared; closing either closes both.
+        """
+        other = object.__new__(IndexClient)
+        other.__dict__.update(self.__dict__)
+        other.settings = replace(self.settings, torch_url=url, torch_family=family)
+        if url is not None:
+            self._credentials.add(url)
+        return other
 
     @property
     def requests(self) -> int:
@@ -70,38 +77,36 @@ class IndexClient:
                 ``index-error``, ``index-too-large``, ``bad-index-page``.
         """
         normalized = canonicalize_name(name)
-        return self._once(("page", normalized), lambda: self._read_page(normalized))
+        return self._once.answer(self._page_key(normalized), partial(self._read_page, normalized))
 
     def metadata(self, file: IndexFile) -> DistMetadata:
         """Core metadata of a file.
 
         Raises:
             UnknownError: what ``page`` raises; ``no-static-metadata``, ``hash-mismatch``,
-                ``bad-metadata``, ``not-a-wheel``, ``not-an-sdist``, ``cache-not-writable``.
+                ``bad-metadata``, ``not-a-wheel``, ``not-an-sdist``, ``no-address``,
+                ``file-not-readable``, ``cache-not-writable``.
         """
-        key = ("metadata", file.sha256 or file.url, file.filename)
-        return self._once(key, lambda: self._metadata.read(file))
+        return self._once.answer(_file_key(file), partial(self._metadata.read, file))
 
     def prefetch(self, names: Iterable[str]) -> None:
         """Begins to read these pages; returns at once and raises nothing."""
-        for name in names:
-            self._begin(("page", canonicalize_name(name)), self.page, name)
+        # Offline there is nothing to wait for: threads would only cost time.
+        for name in map(canonicalize_name, () if self.settings.offline else names):
+            self._once.begin(self._page_key(name), partial(self._read_page, name))
 
     def prefetch_metadata(self, files: Iterable[IndexFile]) -> None:
         """Begins to read the metadata of these files; returns at once and raises nothing."""
-        for file in files:
-            self._begin(("metadata", file.sha256 or file.url, file.filename), self.metadata, file)
+        for file in () if self.settings.offline else files:
+            self._once.begin(_file_key(file), partial(self._metadata.read, file))
 
     def download(self, url: str, target: IO[bytes]) -> int:
         """Writes a file whole into ``target``; its size in bytes. Raises what ``page`` raises."""
-        return self._http.download(url, target, limit=LARGEST_FILE)
+        return self._http.download(url, target, limit=ARCHIVE_LIMIT)
 
     def close(self) -> None:
         """Drops what has not begun and closes the connections."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._once.close()
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -114,6 +119,9 @@ class IndexClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _page_key(self, name: NormalizedName) -> Hashable:
+        return ("page", name, self._indexes(name))
 
     def _read_page(self, name: NormalizedName) -> IndexPage:
         found = self._read_index_page(name)
@@ -131,39 +139,13 @@ class IndexClient:
                 return page
         return IndexPage(name, ())
 
-    def _indexes(self, name: NormalizedName) -> list[Index]:
+    def _indexes(self, name: NormalizedName) -> tuple[Index, ...]:
         settings = self.settings
         if settings.torch_url is not None and name in settings.torch_family:
-            return [Index("torch", settings.torch_url)]
-        extra = [Index(redact(url), url) for url in settings.extra]
-        return [*extra, Index("default", settings.default_url)]
-
-    def _once(self, key: object, work: Callable[[], T]) -> T:
-        with self._lock:
-            answer = self._answers.get(key)
-            ours = answer is None
-            if answer is None:
-                answer = self._answers[key] = Future()
-        if ours:
-            try:
-                answer.set_result(work())
-            except BaseException as error:
-                if not isinstance(error, TorchsolveError):
-                    self._answers.pop(key, None)
-                answer.set_exception(error)
-                raise
-        return cast("T", answer.result())
-
-    def _begin(self, key: object, work: Callable[[T], object], argument: T) -> None:
-        # Offline there is nothing to wait for: threads would only cost time.
-        if self.settings.offline or key in self._answers:
-            return
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.settings.connections, "index")
-            self._pool.submit(_quietly, work, argument)
+            return (Index("torch", settings.torch_url),)
+        extra = (Index(redact(url), url) for url in settings.extra)
+        return (*extra, Index("default", settings.default_url))
 
 
-def _quietly(work: Callable[[T], object], argument: T) -> None:
-    with suppress(TorchsolveError):
-        work(argument)
+def _file_key(file: IndexFile) -> Hashable:
+    return ("metadata", file.sha256 or file.url, file.filename)

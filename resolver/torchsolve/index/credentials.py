@@ -41,9 +41,13 @@ class Credentials:
     def __init__(self, urls: tuple[str, ...]) -> None:
         self._known: dict[str, Auth] = {}
         for url in urls:
-            auth = split_auth(url)[1]
-            if auth:
-                self._known[origin(url)] = auth
+            self.add(url)
+
+    def add(self, url: str) -> None:
+        """Learns what another URL says."""
+        auth = split_auth(url)[1]
+        if auth:
+            self._known[origin(url)] = auth
 
     def of(self, url: str) -> Auth | None:
         """What to send with a request for ``url``; None for nothing."""

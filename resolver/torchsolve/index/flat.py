@@ -58,7 +58,7 @@ class FlatPages:
         if response.status == 304 and cached is not None:
             entry = Entry({**cached.head, **freshness(response)}, cached.body)
         else:
-            raise_for_status(response)
+            raise_for_status(response.status, response.url)
             body = json.dumps(read_files(response))
             entry = Entry({"dated": False, **freshness(response)}, body)
         if storable(response):

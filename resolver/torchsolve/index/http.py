@@ -74,16 +74,20 @@ class Http:
         return self._attempts(url, headers or {}, read)
 
     def download(self, url: str, target: IO[bytes], *, limit: int) -> int:
-        """GETs a URL into ``target``, from its start; the status. Raises as ``get`` does."""
+        """GETs a file into ``target``, from its start; its size in bytes.
+
+        Raises as ``get`` does; ``index-forbidden`` or ``index-error`` where it is not given.
+        """
 
         def read(response: httpx.Response) -> int:
+            raise_for_status(response.status_code, str(response.url))
             target.seek(0)
             target.truncate()
             for block in self._blocks(response):
                 target.write(block)
                 if target.tell() > limit:
                     raise _too_large(url, limit)
-            return response.status_code
+            return target.tell()
 
         return self._attempts(url, {}, read)
 
@@ -160,17 +164,17 @@ class Http:
         raise AssertionError("the last attempt returns or raises")
 
 
-def raise_for_status(response: Response) -> None:
+def raise_for_status(status: int, url: str) -> None:
     """Raises for an answer that is no success: ``index-forbidden`` or ``index-error``."""
-    if response.status in (401, 403):
+    if status in (401, 403):
         raise UnknownError(
             "index-forbidden",
-            f"the index answered {response.status}",
-            origin=redact(response.url),
-            hint=f"give credentials for {origin(response.url)} in the URL or in ~/.netrc",
+            f"the index answered {status}",
+            origin=redact(url),
+            hint=f"give credentials for {origin(url)} in the URL or in ~/.netrc",
         )
-    if response.status >= 400:
-        raise _error(response.status, response.url)
+    if status >= 400:
+        raise _error(status, url)
 
 
 def _error(status: int, url: str) -> UnknownError:

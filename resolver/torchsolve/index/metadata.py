@@ -88,7 +88,7 @@ class MetadataReader:
         response = self._http.get(f"{url}.metadata", limit=METADATA_LIMIT)
         if response.status in (403, 404, 405, 410) or response.status >= 500:
             return None
-        raise_for_status(response)
+        raise_for_status(response.status, response.url)
         digest = sha256(response.body).hexdigest()
         if announced is not None and digest != announced:
             if announced == file.sha256:
@@ -136,10 +136,7 @@ class MetadataReader:
             return
         try:
             with TemporaryFile(dir=self._cache.scratch()) as target:
-                status = self._http.download(url, target, limit=ARCHIVE_LIMIT)
-                if status >= 400:
-                    message = f"the server answered {status}"
-                    raise UnknownError("index-error", message, origin=redact(url))
+                self._http.download(url, target, limit=ARCHIVE_LIMIT)
                 yield target
         except OSError as error:
             message = f"a download cannot be kept: {error.strerror or error}"

@@ -74,7 +74,7 @@ class Pages:
         elif _is_missing(index, response):
             entry = _make_entry(None, response)
         else:
-            raise_for_status(response)
+            raise_for_status(response.status, response.url)
             entry = _make_entry(read_listing(name, response), response)
         if storable(response):
             self._cache.write(kind, name, entry)

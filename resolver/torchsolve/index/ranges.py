@@ -104,7 +104,7 @@ class RangeFile(io.RawIOBase):
             raise
         if answer.status in (200, 405, 416, 501):
             raise RangesRefusedError
-        raise_for_status(answer)
+        raise_for_status(answer.status, answer.url)
         return answer
 
 
