@@ -77,7 +77,9 @@ def test_the_demo_runs_there(installed: Path, tmp_path: Path) -> None:
 
 def test_the_readme_shows_what_the_demo_shows(installed: Path, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"<!-- transcript: torchsolve (.*) -->\n```\n\$ .*\n(.*?)```", readme, re.S)
+    shown = re.search(
+        r"<!-- transcript: torchsolve (.*) -->\n```\n\$ .*\n(.*?)```", readme, re.DOTALL
+    )
     assert shown is not None
     done = _run(installed, *shown[1].split(), cwd=tmp_path)
     assert (done.stdout + done.stderr).split("\n") == shown[2].split("\n")
