@@ -152,6 +152,23 @@ def test_dynamic_dependencies_and_the_project_itself(tmp_path: Path, options: Re
     assert any("./lib" in note and "unknown" in note for note in facts.notes)
 
 
+def test_a_wheel_of_its_own_that_is_asked_for(tmp_path: Path, options: ReadOptions) -> None:
+    path, content = linux("kernel", "wheels/a")
+    other, _ = linux("other", "wheels/b")
+    text = f"./{path}\n./wheels/nonsense.whl\n"
+    folder = write(tmp_path / "x", {"requirements.txt": text, path: content, other: content})
+    facts = load(str(folder), options)
+    assert [str(d.requirement) for d in facts.requirements] == ["kernel==1.0"]
+    assert any(note.startswith("requirements.txt:2") for note in facts.notes)
+
+
+def test_setup_py_is_unknown_not_absent(tmp_path: Path, options: ReadOptions) -> None:
+    folder = write(tmp_path / "x", {"setup.py": "raise SystemExit('must not run')"})
+    assert "setup.py: not run; what it asks for is unknown" in load(str(folder), options).notes
+    write(folder, {"requirements.txt": "numpy"})
+    assert load(str(folder), options).notes == ()
+
+
 def test_extras_are_followed_when_asked_for(tmp_path: Path, options: ReadOptions) -> None:
     text = (
         '[project]\nname = "x"\ndependencies = []\n'
@@ -161,6 +178,9 @@ def test_extras_are_followed_when_asked_for(tmp_path: Path, options: ReadOptions
     assert names(load(str(folder), options)) == []
     asked = replace(options, extras=("gpu-all",))
     assert names(load(str(folder), asked)) == ["xformers"]
+    write(folder, {"requirements.txt": "numpy\n-e .[gpu_all]"})
+    assert names(load(str(folder), asked)) == ["numpy", "xformers", "xformers"]
+    assert names(load(str(folder), options)) == ["numpy", "xformers"]
     with pytest.raises(UsageError) as caught:
         load(str(folder / "pyproject.toml"), replace(options, extras=("nope",)))
     assert caught.value.reference == "unknown-extra"

@@ -198,6 +198,30 @@ def test_options(tmp_path: Path) -> None:
     assert any("--pre" in note for note in found.notes)
 
 
+def test_find_links_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    write(tmp_path, {"requirements.txt": "-r sub/x.txt\n-f missing", "sub/x.txt": "-f ../wheels"})
+    found = read(tmp_path)
+    assert [i.url for i in found.indexes] == [str(tmp_path / "wheels"), "missing"]
+    reader = Reader(TreeFiles(lambda _: None), "project", strict=False, expand=False)
+    theirs = reader.read("r.txt", b"-f /etc\n-f file:///etc\n-f ./w\n-f https://index.example/l\n")
+    assert [i.url for i in theirs.indexes] == ["https://index.example/l"]
+    assert len(theirs.notes) == 3
+
+
+def test_a_file_that_includes_much_is_read_once(tmp_path: Path) -> None:
+    for number in range(30):
+        text = f"-r {number + 1}.txt\n" * 2 + f"p{number}\n"
+        write(tmp_path, {f"{number}.txt": text})
+    write(tmp_path, {"30.txt": "last", "requirements.txt": "-r 0.txt"})
+    assert texts(read(tmp_path))[:2] == ["last", "p29"]
+    for number in range(31, 100):
+        write(tmp_path, {f"{number - 1}.txt": f"-r {number}.txt"})
+    write(tmp_path, {"99.txt": "deep"})
+    with pytest.raises(UsageError, match="too many"):
+        read(tmp_path)
+
+
 def test_no_binary_and_only_binary_exclude_each_other(tmp_path: Path) -> None:
     text = (
         "--only-binary :all:\n--no-binary Foo_Bar\n--no-binary x\n--no-binary :none:\n--no-binary y"

@@ -51,7 +51,7 @@ def _wheel_url(url: str, reference: str, options: ReadOptions) -> ProjectFacts:
     from torchsolve.project import download, single
 
     path = download.wheel(url, options.cache_dir, options.online_download)
-    return single.wheel(path, reference, url.partition("#")[0])
+    return single.wheel(path, reference, options.extras, url.partition("#")[0])
 
 
 def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
@@ -60,7 +60,7 @@ def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     if path.is_dir():
         return _folder(path, reference, options)
     if path.suffix == ".whl":
-        return single.wheel(path, reference)
+        return single.wheel(path, reference, options.extras)
     if path.name == "pyproject.toml":
         return single.pyproject_file(path, reference, options)
     if path.suffix in (".txt", ".in", ""):

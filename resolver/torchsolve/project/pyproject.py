@@ -20,7 +20,7 @@ class Pyproject:
 
     Attributes:
         name: ``[project] name``; None without.
-        requirements: ``dependencies`` and the extras that were asked for.
+        requirements: ``dependencies``; extras: of the extras that were asked for.
         dynamic_files: files that setuptools is told to read the dependencies from.
         declares: whether it says what it depends on, be it nothing.
         comfy: ``[tool.comfy]`` is there: a ComfyUI node.
@@ -30,6 +30,7 @@ class Pyproject:
     name: str | None
     requires_python: str | None
     requirements: tuple[Declared, ...]
+    extras: tuple[Declared, ...]
     dynamic_files: tuple[str, ...]
     declares: bool
     comfy: bool
@@ -51,15 +52,17 @@ def read(
         raise UsageError("bad-toml", f"this is no TOML: {error}", origin=path) from None
     project, tool = _table(table, "project"), _table(table, "tool")
     reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, [])
-    found = list(reader.declared(project.get("dependencies"), ""))
-    for extra in extras:
-        found += reader.of_extra(project, extra)
+    found = reader.declared(project.get("dependencies"), "")
+    optional = [d for extra in extras for d in reader.of_extra(project, extra)]
+    if "sources" in _table(tool, "uv") or "index" in _table(tool, "uv"):
+        reader.notes.append(f"{path}: indexes and sources of [tool.uv] are not followed")
     if "poetry" in tool and "dependencies" not in project:
         reader.notes.append(f"{path}: [tool.poetry] dependencies are not read; they are unknown")
     return Pyproject(
         _text(project.get("name")),
         _text(project.get("requires-python")),
         tuple(found),
+        tuple(optional),
         _dynamic_files(project, tool),
         "dependencies" in project or _is_dynamic(project),
         "comfy" in tool,

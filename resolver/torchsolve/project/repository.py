@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import posixpath
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from packaging.utils import canonicalize_name
-
 from torchsolve.errors import UsageError
-from torchsolve.model.package import Declared
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
 from torchsolve.project import node, pyproject, wheels
+from torchsolve.project.declared import PYPROJECT, REQUIREMENTS, TreeRequirements
 from torchsolve.project.options import ReadOptions
-from torchsolve.project.requirements import Reader, RequirementSet, TreeFiles
 from torchsolve.project.tree import FolderTree, Tree
 from torchsolve.wheel.filename import parse as parse_wheel_name
 
-_REQUIREMENTS = "requirements.txt"
-_PYPROJECT = "pyproject.toml"
-_SCRIPTS = ("install.py", "prestartup_script.py", "post_install.py", "setup.py", "setup.cfg")
+_SCRIPTS = ("install.py", "prestartup_script.py", "post_install.py")
+_SETUP = ("setup.py", "setup.cfg")
 
 
 @dataclass(slots=True)
@@ -38,8 +34,8 @@ class _Cache:
             self.known.update(self.tree.read([path]))
         return self.known[path]
 
-    def prefetch(self, paths: tuple[str, ...]) -> None:
-        self.known.update(self.tree.read(p for p in paths if p not in self.known))
+    def prefetch(self, paths: Set[str]) -> None:
+        self.known.update(self.tree.read(sorted(paths)))
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -67,17 +63,19 @@ class TreeReader:
         """Everything that is known of the tree. Raises UsageError ``not-a-project``."""
         paths = self.tree.paths
         cache = _Cache(self.tree, frozenset(paths))
-        cache.prefetch((*(p for p in (_REQUIREMENTS, _PYPROJECT) if p in cache.paths),
-                        *node.candidates(paths)))  # fmt: skip
-        table = self._pyproject(cache)
+        cache.prefetch({*node.candidates(paths), REQUIREMENTS, PYPROJECT} & cache.paths)
+        declared = TreeRequirements(
+            cache.load, self.name, self.options.extras, self.expand, self.notes
+        )
+        table = declared.table()
         is_node = self._is_node(cache, paths, table)
-        found = self._requirements(cache, table)
+        found = declared.requirements(table)
         linux, foreign = self._wheels(paths)
-        self._check(is_node, table, cache, linux, foreign)
+        self._check(is_node, cache, linux, foreign)
         classes, whole = node.node_classes(cache.load) if is_node else ((), True)
         if is_node and not whole:
             self.notes.append("not every node class could be told from the source")
-        self._notes(cache, paths)
+        self._notes(cache, paths, table)
         return ProjectFacts(
             name=self.name,
             reference=self.reference,
@@ -100,32 +98,17 @@ class TreeReader:
     def _check(
         self,
         is_node: bool,
-        table: pyproject.Pyproject | None,
         cache: _Cache,
         linux: tuple[WheelFact, ...],
         foreign: tuple[str, ...],
     ) -> None:
-        if not (is_node or table or linux or foreign or _REQUIREMENTS in cache.paths):
+        known = {REQUIREMENTS, PYPROJECT, *_SETUP} & cache.paths
+        if not (is_node or known or linux or foreign):
             raise UsageError(
                 "not-a-project",
                 "there is no requirements.txt, pyproject.toml, wheel or node code in it",
                 origin=self.reference,
             )
-
-    def _pyproject(self, cache: _Cache) -> pyproject.Pyproject | None:
-        data = cache.load(_PYPROJECT)
-        if data is None:
-            return None
-        extras = self.options.extras
-        try:
-            table = pyproject.read(
-                data, path=_PYPROJECT, subject=self.name, extras=extras, strict=False
-            )
-        except UsageError as error:
-            self.notes.append(f"{error.origin}: {error.message}")
-            return None
-        self.notes.extend(table.notes)
-        return table
 
     def _is_node(
         self, cache: _Cache, paths: tuple[str, ...], table: pyproject.Pyproject | None
@@ -136,54 +119,6 @@ class TreeReader:
         return (table is not None and table.comfy) or any(
             source is not None and node.says_node(source) for source in sources
         )
-
-    def _requirements(self, cache: _Cache, table: pyproject.Pyproject | None) -> RequirementSet:
-        reader = Reader(TreeFiles(cache.load), self.name, strict=False, expand=self.expand)
-        data = cache.load(_REQUIREMENTS)
-        if data is not None:
-            reader.read(_REQUIREMENTS, data)
-            self._local(reader, cache, table)
-            self._compare(reader.result, table)
-        elif table is not None:
-            for path in table.dynamic_files:
-                included = cache.load(posixpath.normpath(path))
-                if included is not None:
-                    reader.read(path, included)
-            reader.result.requirements.extend(table.requirements)
-        return reader.result
-
-    def _local(self, reader: Reader, cache: _Cache, table: pyproject.Pyproject | None) -> None:
-        """``-e .`` and ``./wheels/x.whl``: the project itself, and a wheel that the tree brings."""
-        for item in reader.result.local:
-            target = posixpath.normpath(item.local.path)
-            if target == "." and table is not None:
-                reader.result.requirements.extend(table.requirements)
-            elif target in cache.paths and target.endswith(".whl"):
-                self.notes.append(f"{item.origin}: {target} is one of the project's own wheels")
-            else:
-                self.notes.append(item.unknown)
-
-    def _compare(self, found: RequirementSet, table: pyproject.Pyproject | None) -> None:
-        if table is None or not table.declares or table.dynamic_files:
-            return
-        ours, theirs = _by_name(found.requirements), _by_name(table.requirements)
-        parts = [
-            f"{label}: {', '.join(sorted(names))}"
-            for label, names in (
-                (f"only in {_REQUIREMENTS}", ours.keys() - theirs.keys()),
-                (f"only in {_PYPROJECT}", theirs.keys() - ours.keys()),
-                (
-                    "otherwise bounded",
-                    {n for n in ours.keys() & theirs.keys() if ours[n] != theirs[n]},
-                ),
-            )
-            if names
-        ]
-        if parts:
-            self.notes.append(
-                f"{_PYPROJECT} differs from {_REQUIREMENTS}, which is what gets installed; "
-                + "; ".join(parts)
-            )
 
     def _wheels(self, paths: tuple[str, ...]) -> tuple[tuple[WheelFact, ...], tuple[str, ...]]:
         facts: list[WheelFact] = []
@@ -216,8 +151,17 @@ class TreeReader:
             return f"{url}/raw/{commit}/{quote(place)}"
         return None
 
-    def _notes(self, cache: _Cache, paths: tuple[str, ...]) -> None:
+    def _notes(
+        self, cache: _Cache, paths: tuple[str, ...], table: pyproject.Pyproject | None
+    ) -> None:
         self.notes.extend(f"{script}: not run" for script in _SCRIPTS if script in cache.paths)
+        declares = table is not None and table.declares
+        if REQUIREMENTS not in cache.paths and not declares:
+            self.notes.extend(
+                f"{script}: not run; what it asks for is unknown"
+                for script in _SETUP
+                if script in cache.paths
+            )
         self.notes.extend(f"{path}: a git submodule, not read" for path in self.tree.submodules)
         self.notes.extend(
             f"{path}: listed, but its content is not there; what it says is unknown"
@@ -232,12 +176,3 @@ class TreeReader:
 def _is_requirements(path: str) -> bool:
     name = PurePosixPath(path).name
     return name.startswith("requirement") and name.endswith(".txt")
-
-
-def _by_name(requirements: list[Declared] | tuple[Declared, ...]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for declared in requirements:
-        requirement = declared.requirement
-        text = f"{requirement.specifier}{requirement.url or ''}"
-        found.setdefault(canonicalize_name(requirement.name), set()).add(text)
-    return found

@@ -31,6 +31,7 @@ _INDEX_OPTIONS = {
     "find_links": "--find-links",
     "no_index": "--no-index",
 }
+_DEEPEST = 50
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _QUIET = {"trusted_hosts", "features", "editables", "requirements", "constraints", "hashes"}
 _FOLLOWED = {*_INDEX_OPTIONS, "no_binary", "only_binary", "require_hashes", *_QUIET}
@@ -46,6 +47,10 @@ class Files(Protocol):
 
     def beside(self, path: str, included: str) -> str:
         """The path that ``included`` means in the file ``path``."""
+        ...
+
+    def links(self, path: str, value: str) -> str | None:
+        """What ``--find-links`` means in the file ``path``; None: not to be looked at."""
         ...
 
 
@@ -70,6 +75,11 @@ class DiskFiles:
             return urljoin(path, included)
         return os.path.normpath(Path(path).parent / included)
 
+    def links(self, path: str, value: str) -> str | None:
+        """A folder beside the including file where there is one, as pip does."""
+        beside = Path(path).parent / value
+        return str(beside.resolve()) if beside.exists() else value
+
 
 @dataclass(frozen=True, slots=True)
 class TreeFiles:
@@ -86,6 +96,10 @@ class TreeFiles:
         if _ADDRESS.match(included):
             return included
         return posixpath.normpath(posixpath.join(posixpath.dirname(path), included))
+
+    def links(self, path: str, value: str) -> str | None:  # noqa: ARG002 - the Protocol's name
+        """Pages only: a repository has no say over folders of this machine."""
+        return value if _ADDRESS.match(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,7 @@ class RequirementSet:
     only_binary: set[str] = field(default_factory=set)
     require_hashes: bool = False
     hashes: dict[str, set[str]] = field(default_factory=dict)
+    files: set[tuple[str, bool]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
 
@@ -139,6 +154,10 @@ class Reader:
         return self.result
 
     def _file(self, path: str, data: bytes, *, constraint: bool, above: tuple[str, ...]) -> None:
+        # Once is enough: what a file asks for does not depend on who includes it.
+        if (path, constraint) in self.result.files:
+            return
+        self.result.files.add((path, constraint))
         for line in logical_lines(data, expand=self.expand):
             origin = f"{path}:{line.number}"
             if line.error:
@@ -146,7 +165,7 @@ class Reader:
             elif line.requirement or "editables" in line.options:
                 self._requirement(line, origin, constraint=constraint)
             else:
-                self._options(line, origin)
+                self._options(line, path, origin)
                 self._include(line, path, origin, (*above, path))
 
     def _bad(self, origin: str, raw: str, why: str) -> None:
@@ -200,12 +219,11 @@ class Reader:
         if line.leftover:
             self.result.notes.append(f"{origin}: {' '.join(line.leftover)} is ignored, as pip does")
 
-    def _options(self, line: Line, origin: str) -> None:
+    def _options(self, line: Line, path: str, origin: str) -> None:
         self._ignored(line, origin, _FOLLOWED)
         for key, kind in _INDEX_OPTIONS.items():
             for value in line.options.get(key, ()):
-                url = "" if kind == "--no-index" else value
-                self.result.indexes.append(IndexOption(kind, url, origin))
+                self._index(kind, value, path, origin)
         no_binary, only_binary = self.result.no_binary, self.result.only_binary
         for value in line.options.get("no_binary", ()):
             _format_control(value, no_binary, only_binary)
@@ -213,14 +231,25 @@ class Reader:
             _format_control(value, only_binary, no_binary)
         self.result.require_hashes |= "require_hashes" in line.options
 
+    def _index(self, kind: str, value: str, path: str, origin: str) -> None:
+        url: str | None = "" if kind == "--no-index" else value
+        if kind == "--find-links":
+            url = self.files.links(path, value)
+        if url is None:
+            self.result.notes.append(
+                f"{origin}: {value} is a local place; wheels of the project itself are read anyway"
+            )
+        else:
+            self.result.indexes.append(IndexOption(kind, url, origin))
+
     def _include(self, line: Line, path: str, origin: str, above: tuple[str, ...]) -> None:
         key = next((k for k in ("requirements", "constraints") if k in line.options), None)
         if key is None:
             return
         included = line.options[key][0]
         target = self.files.beside(path, included)
-        if target in above:
-            self._bad(origin, line.raw, f"{target} includes itself")
+        if target in above or len(above) > _DEEPEST:
+            self._bad(origin, line.raw, f"{target} includes itself, or too many others")
             return
         data = self.files.read(target)
         if data is None:

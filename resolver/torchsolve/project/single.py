@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from torchsolve.project.options import ReadOptions
 from torchsolve.project.requirements import DiskFiles, LocalRequirement, Reader, RequirementSet
 
 
-def wheel(path: Path, reference: str, url: str | None = None) -> ProjectFacts:
+def wheel(
+    path: Path, reference: str, extras: tuple[str, ...], url: str | None = None
+) -> ProjectFacts:
     """A wheel that must be installed.
 
     Raises UsageError: ``bad-wheel-name``, ``variant-wheel-name``, ``not-a-wheel``,
@@ -27,7 +30,7 @@ def wheel(path: Path, reference: str, url: str | None = None) -> ProjectFacts:
         name=known.file.name,
         reference=reference,
         kind=ProjectKind.WHEEL,
-        requirements=(_exactly(known, reference),),
+        requirements=(_exactly(known, reference, extras),),
         wheels=(known,),
         source=SourceLocation(path=None if url else str(path.resolve().parent)),
     )
@@ -53,8 +56,9 @@ def wheel_fact(path: Path, url: str | None = None) -> WheelFact:
     raise UsageError(reference, why, origin=str(path))
 
 
-def _exactly(known: WheelFact, origin: str) -> Declared:
-    requirement = Requirement(f"{known.file.name}=={known.file.version}")
+def _exactly(known: WheelFact, origin: str, extras: Iterable[str]) -> Declared:
+    suffix = f"[{','.join(sorted(extras))}]" if extras else ""
+    requirement = Requirement(f"{known.file.name}{suffix}=={known.file.version}")
     evidence = Evidence(known.file.filename, f"needs {requirement}", Strength.DECLARED, origin)
     return Declared(requirement, evidence)
 
@@ -89,7 +93,7 @@ def _local(item: LocalRequirement, found: RequirementSet) -> WheelFact | None:
     path = Path(item.local.path)
     if path.suffix == ".whl":
         known = wheel_fact(path)
-        found.requirements.append(_exactly(known, item.origin))
+        found.requirements.append(_exactly(known, item.origin, item.local.extras))
         return known
     table = path / "pyproject.toml"
     if table.is_file():
@@ -97,7 +101,7 @@ def _local(item: LocalRequirement, found: RequirementSet) -> WheelFact | None:
         declared = pyproject.read(
             _bytes(table), path=str(table), subject=str(path), extras=extras, strict=True
         )
-        found.requirements.extend(declared.requirements)
+        found.requirements.extend((*declared.requirements, *declared.extras))
         found.notes.extend(declared.notes)
         if declared.declares and not declared.dynamic_files:
             return None
@@ -120,7 +124,7 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
         name=table.name or name,
         reference=reference,
         kind=ProjectKind.NODE if table.comfy else ProjectKind.PROJECT,
-        requirements=table.requirements,
+        requirements=(*table.requirements, *table.extras),
         source=SourceLocation(path=str(path.resolve().parent)),
         requires_python=table.requires_python,
         notes=table.notes,

@@ -63,7 +63,7 @@ class FolderTree:
             here = Path(folder)
             names[:] = [n for n in names if not _skipped(here / n)]
             for name in files:
-                if self._inside(here / name):
+                if name.isprintable() and self._inside(here / name):
                     yield (here / name).relative_to(self.root).as_posix()
 
     def _inside(self, path: Path) -> bool:
@@ -116,7 +116,7 @@ class GitTree:
                 f"the tree of {commit[:12]} cannot be listed: {last_line(done.stderr)}",
                 origin=str(git_dir),
             )
-        lines = done.stdout.decode("utf-8", "surrogateescape").split("\0")
+        lines = done.stdout.decode("utf-8", "replace").split("\0")
         return cls(git_dir, commit, tuple(_entry(line) for line in lines if line))
 
     @property
