@@ -83,7 +83,8 @@ def _decode(hint: Any, data: Any, where: str) -> Any:
     if origin is tuple:
         return _decode_tuple(get_args(hint), _checked(list, data, where), where)
     if origin is frozenset:
-        return frozenset(_decode_tuple((get_args(hint)[0], ...), data, where))
+        items = _checked(list, data, where)
+        return frozenset(_decode_tuple((get_args(hint)[0], ...), items, where))
     if hint in _TEXT:
         return _converted(_TEXT[hint], _checked(str, data, where), where)
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -109,6 +110,8 @@ def _decode_union(options: tuple[Any, ...], data: Any, where: str) -> Any:
 def _decode_tuple(items: tuple[Any, ...], data: list[Any], where: str) -> tuple[Any, ...]:
     if len(items) == 2 and items[1] is ...:
         return tuple(_decode(items[0], item, f"{where}[{n}]") for n, item in enumerate(data))
+    if len(data) > len(items):
+        raise ValueError(f"{where}: {len(data)} items where {len(items)} belong")
     padded = data + [None] * (len(items) - len(data))
     return tuple(
         _decode(hint, item, f"{where}[{n}]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from torchsolve.emit.escape import slug
+from torchsolve.emit.escape import comment, slug
 from torchsolve.emit.naming import (
     COMFYUI_HOME,
     base_reference,
@@ -124,7 +124,7 @@ def pip_of(inventory: ImageInventory | None) -> Pip:
 def labels(plan: Plan, lock_digest: str) -> tuple[tuple[str, str], ...]:
     """Labels, sorted: a few hundred bytes, where an engine allows about 4 KB."""
     found = {
-        "org.opencontainers.image.title": title(plan)[:200],
+        "org.opencontainers.image.title": comment(title(plan))[:200],
         "org.opencontainers.image.base.name": plan.image.ref,
         "org.opencontainers.image.base.digest": plan.image.digest,
         "torchsolve.cell": str(plan.cell),

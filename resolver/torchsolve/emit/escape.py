@@ -7,14 +7,13 @@ raises UsageError("control-character") where the language has no way to say it.
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from torchsolve.errors import UsageError
 
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _SHELL_SAFE = re.compile(r"[A-Za-z0-9@%+=:,./_-]+")
-_USERINFO = re.compile(
-    r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/\s@?#]*(?::[^/\s@?#]*)?@", re.IGNORECASE
-)
+_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^/\s?#]*)@", re.IGNORECASE)
 
 
 def quoted(text: str) -> str:
@@ -64,7 +63,7 @@ def comment(text: str) -> str:
 def markdown(text: str) -> str:
     """Plain text in Markdown, also in a cell of a table."""
     line = re.sub(r"([\\`*\[\]<>|~#&])", r"\\\1", comment(text))
-    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", line)
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", line)
 
 
 def code(text: str) -> str:
@@ -79,7 +78,7 @@ def code(text: str) -> str:
 
 def link(url: str) -> str:
     """A link's destination in angle brackets."""
-    return "<" + re.sub(r"[<>\s\\]", lambda m: f"%{ord(m[0]):02X}", comment(url)) + ">"
+    return "<" + re.sub(r"[<>|\s\\]", lambda found: quote(found[0]), comment(url)) + ">"
 
 
 def slug(text: str) -> str:

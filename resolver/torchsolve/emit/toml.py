@@ -18,33 +18,38 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dumps(document: Mapping[str, Plain], arrays: frozenset[str] = frozenset()) -> str:
-    """The document as TOML; lists of tables named in ``arrays`` become ``[[name]]`` blocks."""
-    return "\n".join(_block("", document, arrays)).lstrip("\n") + "\n"
+    """The document as TOML; top-level lists named in ``arrays`` become ``[[name]]`` blocks."""
+    blocks = {key: value for key, value in document.items() if key in arrays and value}
+    lines = list(_table("", {key: v for key, v in document.items() if key not in blocks}))
+    first_table = next((n for n, line in enumerate(lines) if line.startswith("\n[")), len(lines))
+    lines[first_table:first_table] = _array_blocks(blocks)
+    return "\n".join(lines).lstrip("\n") + "\n"
 
 
-def _block(prefix: str, table: Mapping[str, Plain], arrays: frozenset[str]) -> Iterator[str]:
-    blocks = {key: value for key, value in table.items() if _is_block(prefix + key, value, arrays)}
+def _array_blocks(blocks: Mapping[str, Plain]) -> Iterator[str]:
+    for key, items in blocks.items():
+        for item in items if isinstance(items, list) else ():
+            yield f"\n[[{_key(key)}]]"
+            yield from _table(f"{_key(key)}.", item)
+
+
+def _table(prefix: str, table: Mapping[str, Plain]) -> Iterator[str]:
     for key, value in table.items():
-        if key not in blocks:
+        if not _is_block(value):
             yield f"{_key(key)} = {_value(value)}"
-    for key, value in blocks.items():
-        name = prefix + _key(key)
-        if isinstance(value, Mapping):
-            if not value or not all(isinstance(item, Mapping) for item in value.values()):
-                yield f"\n[{name}]"
-            yield from _block(f"{name}.", value, arrays)
-        elif prefix + key in arrays and isinstance(value, Sequence):
-            for item in value:
-                assert isinstance(item, Mapping)  # noqa: S101 - only tables are named in arrays
-                yield f"\n[[{name}]]"
-                yield from _block(f"{name}.", item, arrays)
+    for key, value in table.items():
+        if _is_block(value) and isinstance(value, Mapping):
+            # A table that holds only tables exists by their headers.
+            if not all(_is_block(item) for item in value.values()):
+                yield f"\n[{prefix}{_key(key)}]"
+            yield from _table(f"{prefix}{_key(key)}.", value)
 
 
-def _is_block(path: str, value: Plain, arrays: frozenset[str]) -> bool:
-    if isinstance(value, Mapping):
-        flat = not any(isinstance(item, Mapping | list) for item in value.values())
-        return not (flat and len(_value(value)) <= _LINE)
-    return path in arrays
+def _is_block(value: Plain) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    flat = not any(isinstance(item, Mapping | list) for item in value.values())
+    return not (flat and len(_value(value)) <= _LINE)
 
 
 def _value(value: Plain, *, nested: bool = False) -> str:
