@@ -2,7 +2,6 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 SHELL := /bin/sh
-PATHS := resolver tests
 
 .PHONY: demo test check bench clean
 .DELETE_ON_ERROR:
@@ -13,12 +12,15 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto
 
+# Every check runs, whatever the others say.
+CHECKS := 'ruff check .' 'ruff format --check .' 'mypy' 'lint-imports' \
+  'python -m pytest -q tests/unit/test_house_docs.py'
+
 check: $(VENV)/.dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/unit/test_house_docs.py
+	@failed=; for check in $(CHECKS); do \
+	  echo "$$ $$check"; $(BIN)/$$check || failed="$$failed, $$check"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed: $${failed#, }" >&2; exit 1; }
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/bench/figures.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -52,8 +53,21 @@ def show(
 
 def version_json() -> dict[str, Any]:
     """``--version --json``: of torchsolve, its interpreter, and how old its facts are."""
+    from torchsolve.facts.table import read_table
+    from torchsolve.resources import share
+
+    folder = share("matrices")
+    names = sorted(path.stem for path in folder.glob("*.toml"))
     return {
         "schema": "torchsolve.version/1",
         "torchsolve": __version__,
         "python": platform.python_version(),
+        "matrices": {name: str(read_table(folder, name).checked) for name in names},
     }
+
+
+def oldest_fact() -> date | None:
+    """When the oldest table that this run has read was last checked."""
+    from torchsolve.facts import load_facts
+
+    return min((table.checked for table in load_facts().read.values()), default=None)

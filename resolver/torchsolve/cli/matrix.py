@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from torchsolve.cli.console import View, print_json
+from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.options import Projects, takes_settings
 from torchsolve.config import Settings
 
@@ -19,7 +20,7 @@ def matrix(projects: Projects, settings: Settings, view: View) -> None:
     with view.progress() as progress:
         result = solve(projects, settings, progress)
     if view.as_json:
-        print_json(matrix_json(result))
+        print_json(matrix_json(result, oldest_fact()))
     elif view.format == "md":
         sys.stdout.write(matrix_markdown(result))
     elif view.format == "csv":

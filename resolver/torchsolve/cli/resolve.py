@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from torchsolve.cli.console import View, print_json, replace_file
+from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.failures import fail
 from torchsolve.cli.options import Projects, takes_settings
 from torchsolve.config import Settings
@@ -33,7 +34,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
         resolution = solve(projects, settings, progress)
     error = resolution_error(resolution)
     if not view.as_json:
-        view.show(resolution_screen(resolution))
+        view.show(resolution_screen(resolution, oldest_fact()))
     written: tuple[str, ...] = ()
     if resolution.plan and output and (error is None or settings.allow_unknown):
         try:
@@ -42,7 +43,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
             error = refused
     if resolution.plan and settings.pins:
         replace_file(settings.pins, pins_text(resolution.plan).encode())
-    document = resolution_json(resolution) if view.as_json else None
+    document = resolution_json(resolution, oldest_fact()) if view.as_json else None
     if error is not None:
         raise typer.Exit(fail(error, view, document))
     if document is not None:

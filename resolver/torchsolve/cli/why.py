@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from torchsolve.cli.console import View, print_json
+from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.options import takes_settings
 from torchsolve.config import Settings
 
@@ -26,6 +27,6 @@ def why(project: Project, settings: Settings, view: View, package: Package = Non
 
     resolution = explain((project,), settings, package)
     if view.as_json:
-        print_json(resolution_json(resolution))
+        print_json(resolution_json(resolution, oldest_fact()))
     else:
         view.show(why_screen(resolution, package))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from torchsolve.errors import TorchsolveError
@@ -16,9 +17,12 @@ from torchsolve.report.redact import redact
 Json = dict[str, Any]
 
 
-def resolution_json(resolution: Resolution, ledger: Ledger | None = None) -> Json:
-    """``resolve --json`` and ``why --json``; evidence gets its ids in the order of mention."""
-    book = ledger or Ledger()
+def resolution_json(resolution: Resolution, checked: date | None = None) -> Json:
+    """``resolve --json`` and ``why --json``; evidence gets its ids in the order of mention.
+
+    ``checked``: when the oldest of the compatibility tables behind it was last looked over.
+    """
+    book = Ledger()
     plan = resolution.plan
     document: Json = {
         "schema": "torchsolve.plan/1",
@@ -31,17 +35,19 @@ def resolution_json(resolution: Resolution, ledger: Ledger | None = None) -> Jso
         "tried": [_tried(outcome, book) for outcome in resolution.tried],
         "untried": resolution.untried,
         "chosen_because": list(resolution.chosen_because),
+        "facts_checked": str(checked) if checked else None,
     }
     return document | {"evidence": evidence_json(book)}
 
 
-def matrix_json(matrix: Matrix, ledger: Ledger | None = None) -> Json:
+def matrix_json(matrix: Matrix, checked: date | None = None) -> Json:
     """``matrix --json``: the cells in their order, then what was mentioned."""
-    book = ledger or Ledger()
+    book = Ledger()
     document: Json = {
         "schema": "torchsolve.matrix/1",
         "projects": [_project(project) for project in matrix.projects],
         "cells": [_matrix_cell(outcome, book) for outcome in matrix.cells],
+        "facts_checked": str(checked) if checked else None,
     }
     return document | {"evidence": evidence_json(book)}
 

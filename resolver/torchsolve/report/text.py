@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import PurePosixPath
 
 from torchsolve.model.outcome import Resolution
@@ -30,15 +31,18 @@ VERDICT_STYLE = {
 _LABEL_WIDTH = 8
 
 
-def resolution_screen(resolution: Resolution) -> Screen:
-    """What was read, the plan, what was left out and what disagrees."""
+def resolution_screen(resolution: Resolution, checked: date | None = None) -> Screen:
+    """What was read, the plan, what was left out and what disagrees.
+
+    ``checked``: when the oldest of the compatibility tables behind it was last looked over.
+    """
     plan = resolution.plan
     blocks = [Block(tuple(map(_project_row, resolution.projects)), indent=0)]
     if plan is None:
         return (*blocks, *_notes(resolution))
     return (
         *blocks,
-        _plan_block(plan, resolution),
+        _plan_block(plan, resolution, checked),
         *_wheel_blocks(resolution.projects, plan),
         _disagreements(plan),
         _companions(plan),
@@ -67,7 +71,7 @@ def _project_row(project: ProjectFacts) -> Row:
     return row(Cell(name, "bold"), " · ".join(parts))
 
 
-def _plan_block(plan: Plan, resolution: Resolution) -> Block:
+def _plan_block(plan: Plan, resolution: Resolution, checked: date | None) -> Block:
     head = [
         ("cell", str(plan.cell), plan.verdict.value),
         ("image", plan.image.ref, plan.strategy.value),
@@ -92,6 +96,8 @@ def _plan_block(plan: Plan, resolution: Resolution) -> Block:
     undeclared = [str(d.requirement) for p in resolution.projects for d in p.undeclared]
     if undeclared:
         rows.append(row("imports", f"declared nowhere: {' '.join(sorted(undeclared))}"))
+    if checked is not None:
+        rows.append(row("facts", f"tables of {checked}"))
     labelled = tuple((Cell(f"{first.text:<{_LABEL_WIDTH}}", "dim"), *rest) for first, *rest in rows)
     return Block(labelled, gap=2)
 
