@@ -78,7 +78,7 @@ def test_the_demo_runs_there(installed: Path, tmp_path: Path) -> None:
 def test_the_readme_shows_what_the_demo_shows(installed: Path, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.search(
-        r"<!-- transcript: torchsolve (.*) -->\n```\n\$ .*\n(.*?)```", readme, re.DOTALL
+        r"<!-- transcript: torchsolve ([^\n]*) -->\n```\n\$ [^\n]*\n(.*?)```", readme, re.DOTALL
     )
     assert shown is not None
     done = _run(installed, *shown[1].split(), cwd=tmp_path)
