@@ -15,7 +15,7 @@ from torchsolve.emit.lock import read_lock
 from torchsolve.emit.manifest import digest_of
 from torchsolve.emit.options import Content, EmitOptions
 from torchsolve.emit.write import write
-from torchsolve.errors import UsageError
+from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.plan import Layer, Plan
 from torchsolve.model.project import SourceLocation
 
@@ -159,3 +159,29 @@ def test_own_reader_is_asked_for_trees_that_are_no_folders() -> None:
 
 def test_cloned_plan_has_no_context() -> None:
     assert context_files(standalone(), EmitOptions()) == {}
+
+
+def test_wheel_given_beside_a_node_is_not_looked_for_in_its_clone(tmp_path: Path) -> None:
+    path = tmp_path / "extra-1.0-py3-none-any.whl"
+    path.write_bytes(b"bytes")
+    wheel = pin(path.name, Layer.PROJECT, index="project", place=path.name, url=path.as_uri())
+    wheel = replace(wheel, file=replace(wheel.file, sha256=digest("bytes")))
+    wheel = replace(wheel, requested_by=(path.name,))
+    plan = standalone()
+    plan = replace(plan, pins=(*plan.pins, wheel))
+    assert list(context_files(plan, EmitOptions())) == [f"context/wheels/{path.name}"]
+    text = render(plan, EmitOptions())["Dockerfile"].decode()
+    assert "COPY context/wheels /wheels\n" in text
+    assert f"/{path.name}" in text
+    assert f"ComfyUI-Mesh/{path.name}" not in text
+
+
+def test_wheel_of_a_clone_on_an_unknown_host_needs_a_copy() -> None:
+    plan = standalone()
+    node = replace(plan.nodes[0], source=SourceLocation("https://git.example/a/b", "a" * 40))
+    pins = tuple(
+        replace(p, file=replace(p.file, url=None)) if p.file.index == "project" else p
+        for p in plan.pins
+    )
+    with pytest.raises(UnknownError, match="no-address"):
+        render(replace(plan, nodes=(node,), pins=pins), EmitOptions())

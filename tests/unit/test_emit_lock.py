@@ -102,10 +102,9 @@ def test_local_folders_and_credentials_stay_here(tmp_path: Path) -> None:
         notes=(f"{tmp_path}/My Node/setup.py was not run",),
         weights=(),
         pins=tuple(
-            replace(pin, file=replace(pin.file, index="default"))
-            if pin.layer is Layer.TORCH
-            else pin
-            for pin in plan.pins
+            replace(p, file=replace(p.file, url=f"file://{tmp_path}/My%20Node/{p.file.place}"))
+            for p in plan.pins
+            if p.layer is Layer.PROJECT
         ),
     )
     lock = plan_to_lock(plan)

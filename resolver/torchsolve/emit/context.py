@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from torchsolve.emit.manifest import digest_of
 from torchsolve.emit.options import Content, EmitOptions
-from torchsolve.emit.portable import COMFYUI, is_cloned, is_local, owner, portable
+from torchsolve.emit.portable import COMFYUI, is_local, owner, portable
 from torchsolve.errors import UsageError
 from torchsolve.model.plan import Pin, Plan
 from torchsolve.model.project import SourceLocation
@@ -32,22 +32,17 @@ def context_files(plan: Plan, options: EmitOptions) -> dict[str, Content]:
         source = SourceLocation(commit=plan.comfyui.commit, path=plan.comfyui.path)
         found |= _tree(source, COMFYUI, options)
     for pin, after_pin in zip(plan.pins, moved.pins, strict=True):
-        found |= _pin_files(plan, moved, pin, after_pin, options)
+        found |= _pin_files(plan, pin, after_pin, options)
     return dict(sorted(found.items()))
 
 
-def _pin_files(
-    plan: Plan, moved: Plan, pin: Pin, after: Pin, options: EmitOptions
-) -> dict[str, Content]:
+def _pin_files(plan: Plan, pin: Pin, after: Pin, options: EmitOptions) -> dict[str, Content]:
     if pin.vcs is not None and after.vcs is not None:
         if not is_local(after.vcs[0]):
             return {}
         source = SourceLocation(commit=pin.vcs[1], path=_local_path(pin.vcs[0]))
         return _tree(source, after.vcs[0], options, keep_wheels=True)
     if not is_local(after.file.url) or after.file.url is None:
-        return {}
-    home = owner(moved, after)
-    if home is not None and is_cloned(home.source):
         return {}
     return {after.file.url: _wheel(plan, pin, options)}
 

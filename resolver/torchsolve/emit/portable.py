@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from packaging.version import Version
 
 from torchsolve.emit.codec import decode, encode
 from torchsolve.emit.escape import slug, without_credentials
 from torchsolve.emit.options import EmitOptions
-from torchsolve.errors import UsageError
+from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import NodeSource, Pin, Plan
 from torchsolve.model.project import ComfyUI, SourceLocation
@@ -31,8 +31,9 @@ COMFYUI = "context/ComfyUI"
 def portable(plan: Plan, options: EmitOptions) -> Plan:
     """The same plan for any machine.
 
-    Raises UsageError("no-source") for a project that can neither be cloned nor copied, and
-    UsageError("same-folder") for two that would land in one folder.
+    Raises UsageError("no-source") for a project that can neither be cloned nor copied,
+    UsageError("same-folder") for two that would land in one folder, and UnknownError("no-address")
+    for a wheel of a clone whose host has no known address for single files.
     """
     nodes = tuple(_node(node, options) for node in plan.nodes)
     _refuse_collisions(nodes)
@@ -43,18 +44,32 @@ def portable(plan: Plan, options: EmitOptions) -> Plan:
         nodes=nodes,
         comfyui=_comfyui(plan.comfyui),
     )
-    moved = replace(moved, pins=tuple(_pin(moved, pin) for pin in plan.pins))
+    moved_node = dict(zip(plan.nodes, nodes, strict=True))
+    homes = (owner(plan, pin) for pin in plan.pins)
+    pins = (
+        _pin(pin, moved_node[home] if home else None)
+        for pin, home in zip(plan.pins, homes, strict=True)
+    )
+    moved = replace(moved, pins=tuple(pins))
     return decode(Plan, _map_text(encode(moved), _scrubber(plan)))
 
 
 def owner(plan: Plan, pin: Pin) -> NodeSource | None:
-    """The project whose tree holds the pin's wheel; None for a wheel of an index or on its own."""
-    if pin.file.index != "project" or not pin.file.is_wheel or pin.file.place is None:
+    """The project whose tree holds the pin's wheel; None for one of an index or of ``context/``.
+
+    By address or folder where these tell; a wheel known by its place alone (a recorded fact) goes
+    to the project that asks for it, or to the only one.
+    """
+    file = pin.file
+    if file.index != "project" or not file.is_wheel or file.place is None or is_local(file.url):
         return None
+    inside = [node for node in plan.nodes if _is_inside(file.url, node.source)]
+    if inside or _is_remote(file.url):
+        return inside[0] if inside else None
     named = [node for node in plan.nodes if node.name in pin.requested_by]
-    by_url = [node for node in plan.nodes if _is_inside(pin.file.url, node.source)]
-    candidates = by_url or named or plan.nodes
-    return candidates[0] if candidates else None
+    if file.url is not None and not named:
+        return None
+    return next(iter(named or (plan.nodes if len(plan.nodes) == 1 else ())), None)
 
 
 def is_local(url: str | None) -> bool:
@@ -83,7 +98,11 @@ def raw_url(source: SourceLocation, place: str) -> str | None:
 
 
 def _is_inside(url: str | None, source: SourceLocation) -> bool:
-    if not url or not source.url or not source.commit:
+    if not url:
+        return False
+    if source.path is not None and urlsplit(url).scheme == "file":
+        return Path(unquote(urlsplit(url).path)).is_relative_to(source.path)
+    if not source.url or not source.commit:
         return False
     repository = urlsplit(source.url).path.strip("/").removesuffix(".git")
     return source.commit in url and repository.lower() in url.lower()
@@ -129,25 +148,31 @@ def _comfyui(comfyui: ComfyUI | None) -> ComfyUI | None:
     return replace(comfyui, path=COMFYUI)
 
 
-def _pin(plan: Plan, pin: Pin) -> Pin:
+def _pin(pin: Pin, home: NodeSource | None) -> Pin:
     if pin.vcs is not None:
         url, commit, subdirectory = pin.vcs
         url = url.removeprefix("git+")
         place = url if _is_remote(url) or is_local(url) else f"{VCS}/{slug(pin.name)}"
         return replace(pin, vcs=(place, commit, subdirectory))
     if pin.file.index in ("project", "direct") and not is_local(pin.file.url):
-        return replace(pin, file=replace(pin.file, url=_wheel_url(plan, pin)))
+        return replace(pin, file=replace(pin.file, url=_wheel_url(pin, home)))
     return pin
 
 
-def _wheel_url(plan: Plan, pin: Pin) -> str | None:
-    file, home = pin.file, owner(plan, pin)
-    if home is not None and is_cloned(home.source) and file.place is not None:
-        given = file.url if _is_remote(file.url) else None
-        return given or raw_url(home.source, file.place) or _in_context(file)
-    if home is None and _is_remote(file.url):
-        return file.url
-    return _in_context(file)
+def _wheel_url(pin: Pin, home: NodeSource | None) -> str | None:
+    file = pin.file
+    if home is None:
+        return file.url if _is_remote(file.url) else _in_context(file)
+    if not is_cloned(home.source) or file.place is None:
+        return _in_context(file)
+    address = file.url if _is_remote(file.url) else raw_url(home.source, file.place)
+    if address is None:
+        raise UnknownError(
+            "no-address",
+            f"nobody knows under which address {home.source.url} serves {file.place}",
+            hint="clone it and give the folder with --source copy",
+        )
+    return address
 
 
 def _in_context(file: IndexFile) -> str:

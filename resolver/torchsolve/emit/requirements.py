@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
+from torchsolve.defaults import default_index_url
 from torchsolve.emit.escape import comment
 from torchsolve.emit.parts import Part, pins_of
 from torchsolve.emit.tools import Tool
@@ -61,8 +60,8 @@ def constraints(plan: Plan) -> str:
 def index_options(plan: Plan, pins: tuple[Pin, ...]) -> tuple[str, ...]:
     """``--index-url`` and ``--extra-index-url`` that pip needs to find these pins."""
     indexes = dict(plan.indexes)
-    default = indexes.get("default", PYPI_SIMPLE_ENDPOINT)
-    lines = [] if default == PYPI_SIMPLE_ENDPOINT else [f"--index-url {default}"]
+    default = indexes.get("default", default_index_url())
+    lines = [] if default == default_index_url() else [f"--index-url {default}"]
     used = sorted({pin.file.index for pin in pins if _by_name(pin.file)} - {"default"})
     return (*lines, *(f"--extra-index-url {indexes.get(label, label)}" for label in used))
 
