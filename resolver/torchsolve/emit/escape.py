@@ -18,6 +18,8 @@ _USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^/\s?#]*)@"
 
 def quoted(text: str) -> str:
     """A double-quoted string that TOML and YAML 1.2 read alike."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return '"' + "".join(_quoted_character(char) for char in text) + '"'
 
 
