@@ -11,9 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
 from torchsolve.config import Settings
+from torchsolve.defaults import default_index_url
 from torchsolve.direct import Direct
 from torchsolve.facts import Facts, load_facts
 from torchsolve.index.client import IndexClient
@@ -62,16 +61,17 @@ def write_plan(resolution: Resolution, settings: Settings, directory: Path) -> t
 
     Raises UnknownError ``no-hash`` where a pin cannot be locked.
     """
+    from torchsolve.emit.context import context_files
     from torchsolve.emit.files import render
     from torchsolve.emit.options import EmitOptions
     from torchsolve.emit.write import write
+    from torchsolve.project.source_tree import source_files
 
     if resolution.plan is None:
         return ()
-    options = EmitOptions(source=settings.source, weights=settings.weights)
-    files = render(resolution.plan, options)
-    write(files, directory)
-    return tuple(files)
+    options = EmitOptions(source=settings.source, weights=settings.weights, tree=source_files)
+    plan = resolution.plan
+    return write(render(plan, options) | context_files(plan, options), directory)
 
 
 @contextmanager
@@ -79,26 +79,18 @@ def _context(
     references: Sequence[str], settings: Settings, progress: Progress | None
 ) -> Iterator[Context]:
     tables = load_facts()
+    family = tables.torch.family
     gpus = tuple(tables.gpus.find(name) for name in settings.gpus)
     if progress is not None:
         progress.stage("reading projects", len(references))
-    clients: dict[str | None, IndexClient] = {}
     base = _index_settings(settings)
-    first = clients.setdefault(None, IndexClient(base))
-    options = _read_options(settings, first)
-    try:
+    with IndexClient(base) as files:
+        options = _read_options(settings, files)
         projects = tuple(load(reference, options) for reference in references)
-        cutoff = _cutoff(settings, projects)
-        inventory = _inventory(settings)
-        wanted = replace(_with_projects(base, projects), exclude_newer=cutoff)
-
-        def index_for(url: str | None) -> IndexClient:
-            key = url or "default"
-            if key not in clients:
-                family = tables.torch.family if url else frozenset[str]()
-                clients[key] = IndexClient(replace(wanted, torch_url=url, torch_family=family))
-            return clients[key]
-
+    cutoff = _cutoff(settings, projects)
+    inventory = _inventory(settings)
+    wanted = replace(_with_projects(base, projects), exclude_newer=cutoff)
+    with IndexClient(wanted) as client:
         if progress is not None:
             progress.stage("solving cells")
         yield Context(
@@ -109,15 +101,12 @@ def _context(
             inventory=inventory,
             gpus=gpus,
             cutoff=cutoff,
-            index_for=index_for,
-            default_url=base.default_url or PYPI_SIMPLE_ENDPOINT,
-            direct=Direct(index_for(None), options),
+            index_for=lambda url: client.with_torch(url, family if url else frozenset()),
+            default_url=wanted.default_url or default_index_url(),
+            direct=Direct(client, options),
             engine=ResolvelibEngine(),
             tick=_ticker(progress),
         )
-    finally:
-        for client in clients.values():
-            client.close()
 
 
 def _ticker(progress: Progress | None) -> Callable[[str], None]:
@@ -197,7 +186,7 @@ def _comfyui(
     cutoff: datetime | None,
     inventory: ImageInventory | None,
 ) -> ComfyUI | None:
-    """The ComfyUI of the solve (DESIGN section 6): a node's newest that is not after the cut-off."""
+    """The ComfyUI of the solve: for a node the newest that is not after the cut-off."""
     from torchsolve.project.comfyui import checkout, from_row
 
     asked = settings.comfyui

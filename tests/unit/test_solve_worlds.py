@@ -15,13 +15,14 @@ from support.worlds import NoDirect, WorldIndex, cases, question
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.conflict import explain
 from torchsolve.solve.engine import Answer, GaveUp, Infeasible, Solved
+from torchsolve.solve.packages import Library
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Question, Rules
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
 
 
 def solve(index: WorldIndex, asked: Question) -> tuple[Problem, Answer]:
-    problem = Problem(asked, Rules(), index, NoDirect())
+    problem = Problem(asked, Library(asked.target, Rules(), index), NoDirect())
     return problem, ResolvelibEngine().solve(problem)
 
 

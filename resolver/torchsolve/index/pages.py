@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
+from torchsolve.defaults import default_index_url
 from torchsolve.errors import UnknownError
 from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import redact, split_auth
@@ -89,10 +90,7 @@ def _folder(index: Index) -> str:
 
 def _root(index: Index) -> str:
     if index.url is None:
-        # Imported late: it brings in a second HTTP library, a third of a second.
-        from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
-        return PYPI_SIMPLE_ENDPOINT
+        return default_index_url()
     return split_auth(index.url)[0].rstrip("/") + "/"
 
 

@@ -22,7 +22,7 @@ def why_screen(resolution: Resolution, package: str | None) -> Screen:
     if plan is None:
         error = resolution_error(resolution)
         return (Block((row(error.message if error else "nothing was asked for"),), indent=0),)
-    return _package(plan, package) if package else _cell(resolution, plan)
+    return _package(resolution, plan, package) if package else _cell(resolution, plan)
 
 
 def _cell(resolution: Resolution, plan: Plan) -> Screen:
@@ -41,13 +41,15 @@ def _cell(resolution: Resolution, plan: Plan) -> Screen:
     )
 
 
-def _package(plan: Plan, package: str) -> Screen:
+def _package(resolution: Resolution, plan: Plan, package: str) -> Screen:
     name = canonicalize_name(package)
     pin = plan.pin(name)
     if pin is None:
         return (Block((row(f"{name} is not in the plan of {plan.cell}"),), indent=0),)
     title = row(Cell(f"{pin.name} {pin.version}", "bold"), f"in {plan.cell}")
-    facts = tuple(row(str(fact.strength), redact(str(fact))) for fact in _about(plan, name))
+    facts = tuple(
+        row(str(fact.strength), redact(str(fact))) for fact in _about(resolution, plan, name)
+    )
     return (
         Block((title,), indent=0),
         Block(
@@ -62,10 +64,12 @@ def _package(plan: Plan, package: str) -> Screen:
     )
 
 
-def _about(plan: Plan, name: str) -> list[Evidence]:
+def _about(resolution: Resolution, plan: Plan, name: str) -> list[Evidence]:
+    """Requirements on the package, then what else was claimed or proven of it."""
+    asked = [evidence for pin, evidence in resolution.asked if pin == name]
     words = (name, name.replace("-", "_"))
-    every = dict.fromkeys((*plan.evidence, *plan.companions))
-    return [e for e in every if any(w in f"{e.subject} {e.statement}".lower() for w in words)]
+    others = [e for e in (*plan.evidence, *plan.companions) if e.subject.split(" ")[0] in words]
+    return list(dict.fromkeys((*asked, *others)))
 
 
 def _chain(plan: Plan, pin: Pin) -> list[str]:

@@ -1,9 +1,9 @@
 """The usable versions of a package: which files of a page a target can install, best first.
 
 Rules: PEP 425 tags against the target, never the running interpreter; Requires-Python of the file
-(PEP 503); upload time against the cut-off (PEP 700; a file without a time is left out under a
-cut-off, as uv does); one file a version: the wheel with the best tag, then the highest build
-number, then an sdist.
+(PEP 503); upload time before the cut-off (PEP 700; a file without a time is left out under a
+cut-off, as uv does, except on indexes that give none); hashes that a requirements file asks for;
+one file a version: the wheel with the best tag, then the highest build number, then an sdist.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.model.project import WheelFact
 from torchsolve.model.target import Target
 from torchsolve.solve.question import Rules
+
+# torch's own index gives no times; the date of the cell's release (matrices/torch.toml) bounds it.
+_WITHOUT_TIMES = ("torch", "project", "direct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,9 @@ def index_options(
 def _in_time(file: IndexFile, rules: Rules) -> bool:
     if rules.exclude_newer is None:
         return True
-    return file.upload_time is not None and file.upload_time <= rules.exclude_newer
+    if file.upload_time is None:
+        return file.index in _WITHOUT_TIMES
+    return file.upload_time < rules.exclude_newer
 
 
 def _hash_allowed(file: IndexFile, rules: Rules, name: NormalizedName) -> bool:
@@ -195,6 +200,9 @@ def why_unusable(files: Iterable[IndexFile], target: Target, rules: Rules) -> st
     timely = [file for file in files if _in_time(file, rules)]
     if not timely:
         return "was uploaded after the cut-off date"
+    timely = [file for file in timely if _hash_allowed(file, rules, file.name)]
+    if not timely:
+        return "has no file with a hash that the requirements file allows"
     if _best_file(timely, target, rules, timely[0].name) is not None:
         return None
     wheels = [file for file in timely if file.is_wheel]

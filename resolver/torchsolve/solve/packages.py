@@ -16,7 +16,8 @@ from packaging.version import InvalidVersion, Version
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
+from torchsolve.model.package import Declared, DistMetadata, IndexFile, IndexPage
+from torchsolve.model.target import Target
 from torchsolve.solve.installed import installed_option
 from torchsolve.solve.masks import specifier_mask
 from torchsolve.solve.options import Option, index_options, wheel_options, why_unusable
@@ -65,15 +66,69 @@ class Package:
         return mask
 
 
+class Library:
+    """What the cells of one target and one index share: pages with their usable options.
+
+    A package of the index alone is one object for all of them, bit sets included.
+    """
+
+    def __init__(self, target: Target, rules: Rules, index: Index) -> None:
+        self.target = target
+        self.rules = rules
+        self.index = index
+        environment = target.marker_environment()
+        self._environment = {name: str(value) for name, value in environment.items()}
+        self._packages: dict[NormalizedName, Package] = {}
+        self._applicable: dict[tuple[int, str], tuple[DistMetadata, tuple[Declared, ...]]] = {}
+
+    def package(self, name: NormalizedName) -> Package:
+        """The index's package of that name; with ``error`` where its page is out of reach."""
+        package = self._packages.get(name)
+        if package is None:
+            package = self._packages[name] = self._read(name)
+        return package
+
+    def _read(self, name: NormalizedName) -> Package:
+        try:
+            page = self.index.page(name)
+        except UnknownError as error:
+            return Package(name, name, "", (), error=error)
+        options = index_options(page.files, self.target, self.rules, name)
+        return Package(name, name, "", options, page)
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """Read these pages at once, those that are not there yet."""
+        missing = sorted(name for name in names if name not in self._packages)
+        if len(missing) > 1:
+            self.index.prefetch(missing)
+
+    def holds(self, requirement: Requirement, extra: str = "") -> bool:
+        """Whether a requirement's marker holds for the target, with that extra asked for."""
+        marker = requirement.marker
+        return marker is None or marker.evaluate({**self._environment, "extra": extra})
+
+    def applicable(self, metadata: DistMetadata, extra: str) -> tuple[Declared, ...]:
+        """The requirements that hold for the target; of an extra, those that it adds."""
+        key = (id(metadata), extra)
+        found = self._applicable.get(key)
+        if found is None:
+            rows = tuple(row for row in metadata.requires if self._adds(row.requirement, extra))
+            found = self._applicable[key] = (metadata, rows)
+        return found[1]
+
+    def _adds(self, requirement: Requirement, extra: str) -> bool:
+        if not extra:
+            return self.holds(requirement)
+        return not self.holds(requirement) and self.holds(requirement, extra)
+
+
 class Shelf:
     """All packages of one question, each read once."""
 
-    def __init__(
-        self, question: Question, rules: Rules, index: Index, direct: DirectReader
-    ) -> None:
+    def __init__(self, question: Question, library: Library, direct: DirectReader) -> None:
         self._question = question
-        self._rules = rules
-        self._index = index
+        self._library = library
+        self._rules = rules = library.rules
         self._direct = direct
         self._packages: dict[str, Package] = {}
         self._directs: dict[str, Option] = {}
@@ -103,17 +158,14 @@ class Shelf:
         return self._read_named(name)
 
     def _read_named(self, name: NormalizedName) -> Package:
-        question, rules = self._question, self._rules
+        question, found = self._question, self._library.package(name)
         known = (
             *self._installed_options(name),
-            *wheel_options(rules.wheels.get(name, ()), question.target, question.torch),
+            *wheel_options(self._rules.wheels.get(name, ()), question.target, question.torch),
         )
-        try:
-            page = self._index.page(name)
-        except UnknownError as error:
-            return Package(name, name, "", known, error=None if known else error)
-        found = index_options(page.files, question.target, rules, name)
-        return Package(name, name, "", (*known, *found), page)
+        if not known:
+            return found
+        return Package(name, name, "", (*known, *found.options), found.page)
 
     def _installed_options(self, name: NormalizedName) -> tuple[Option, ...]:
         dist = self._installed.get(name)
@@ -148,7 +200,7 @@ class Shelf:
         if name in self._rules.no_deps:
             return None
         try:
-            return self._index.metadata(option.metadata_file or option.file)
+            return self._library.index.metadata(option.metadata_file or option.file)
         except UnknownError as error:
             if error.reference != "no-static-metadata":
                 raise
@@ -157,9 +209,7 @@ class Shelf:
     def prefetch(self, keys: Iterable[str]) -> None:
         """Read the pages of these keys at once, those that are not there yet."""
         names = {split_key(key)[0] for key in keys if not key.startswith("<")}
-        missing = sorted(name for name in names if name not in self._packages)
-        if len(missing) > 1:
-            self._index.prefetch(missing)
+        self._library.prefetch(name for name in names if name not in self._packages)
 
     def prefetch_metadata(self, options: Iterable[Option]) -> None:
         """Read the metadata of these options at once."""
@@ -169,7 +219,7 @@ class Shelf:
             if option.file is not None and option.metadata is None and option.unread is None
         ]
         if len(files) > 1:
-            self._index.prefetch_metadata(files)
+            self._library.index.prefetch_metadata(files)
 
     def unusable(self, requirement: Requirement) -> tuple[Evidence, ...]:
         """Versions that the requirement names and the target cannot install, and why."""

@@ -19,7 +19,7 @@ from torchsolve.model.plan import (
     Strategy,
     WheelVerdict,
 )
-from torchsolve.model.project import ModelFile
+from torchsolve.model.project import ModelFile, ProjectKind
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.context import Context
 from torchsolve.solve.options import Option, wheel_triple
@@ -69,7 +69,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         nodes=tuple(
             NodeSource(p.name, p.is_node, p.source, p.node_classes)
             for p in context.projects
-            if p.is_node or p.source.url or p.source.path
+            if p.is_node or p.kind is ProjectKind.PROJECT
         ),
         comfyui=context.comfyui,
         inventory=context.inventory,

@@ -19,9 +19,17 @@ from torchsolve.model.package import Declared, DistMetadata
 from torchsolve.solve.drops import Drop, drop_all, find_drop
 from torchsolve.solve.masks import bits
 from torchsolve.solve.options import Option, python_allows
-from torchsolve.solve.packages import CUDA, PYTHON, Package, Shelf, make_key, split_key
-from torchsolve.solve.question import Companion, Fact, FactKind, Question, Rules
-from torchsolve.solve.sources import DirectReader, Index
+from torchsolve.solve.packages import (
+    CUDA,
+    PYTHON,
+    Library,
+    Package,
+    Shelf,
+    make_key,
+    split_key,
+)
+from torchsolve.solve.question import Companion, Fact, FactKind, Question
+from torchsolve.solve.sources import DirectReader
 
 CLAIMED = Strength.CLAIMED
 Parent = tuple[str, int]
@@ -45,14 +53,11 @@ class Problem:
         roots: what the demanding facts ask for.
     """
 
-    def __init__(
-        self, question: Question, rules: Rules, index: Index, direct: DirectReader
-    ) -> None:
+    def __init__(self, question: Question, library: Library, direct: DirectReader) -> None:
         self.question = question
-        self.rules = rules
-        self.shelf = Shelf(question, rules, index, direct)
-        environment = question.target.marker_environment()
-        self._environment = {name: str(value) for name, value in environment.items()}
+        self.rules = library.rules
+        self.shelf = Shelf(question, library, direct)
+        self._library = library
         self._edges: dict[Parent, tuple[Edge, ...]] = {}
         self._drops: dict[Parent, tuple[Drop, ...]] = {}
         self._demanded = question.demanded()
@@ -66,7 +71,11 @@ class Problem:
     # -- facts ---------------------------------------------------------------------------------
 
     def _read_facts(self) -> tuple[Edge, ...]:
-        facts = [fact for fact in self.question.facts if self._holds(fact.requirement)]
+        facts = [
+            fact
+            for fact in self.question.facts
+            if fact.requirement is None or self._library.holds(fact.requirement)
+        ]
         for fact in facts:
             if fact.requirement is not None and fact.requirement.url:
                 self.shelf.add_direct(fact.requirement, fact.evidence.origin)
@@ -80,11 +89,6 @@ class Problem:
                 else:
                     roots.append(edge)
         return tuple(roots)
-
-    def _holds(self, requirement: Requirement | None) -> bool:
-        if requirement is None or requirement.marker is None:
-            return True
-        return requirement.marker.evaluate({**self._environment, "extra": ""})
 
     def _fact_edges(self, fact: Fact) -> Iterator[Edge]:
         requirement = fact.requirement
@@ -185,7 +189,7 @@ class Problem:
     def _declared_edges(
         self, package: Package, metadata: DistMetadata, parent: Parent
     ) -> Iterator[Edge]:
-        rows = [row for row in metadata.requires if self._applies(row.requirement, package.extra)]
+        rows = self._library.applicable(metadata, package.extra)
         if package.name in self.rules.no_deps:
             self._drops[parent] = drop_all(package.name, rows)
             return
@@ -201,15 +205,6 @@ class Problem:
         self.shelf.prefetch(make_key(row.requirement.name) for row in followed)
         for row in followed:
             yield from self._requirement_edges(row.requirement, row.evidence, parent)
-
-    def _applies(self, requirement: Requirement, extra: str) -> bool:
-        marker = requirement.marker
-        if marker is None:
-            return not extra
-        plain = marker.evaluate({**self._environment, "extra": ""})
-        if not extra:
-            return plain
-        return not plain and marker.evaluate({**self._environment, "extra": extra})
 
     def _requirement_edges(
         self, asked: Requirement, evidence: Evidence, parent: Parent | None

@@ -92,20 +92,19 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
             mask &= edge.mask
         for pick in incompatibilities.get(identifier, iter(())):
             mask &= ~(1 << pick.position)
-        known = {key: list(requirements[key]) for key in requirements}
-        return lambda: self._survivors(identifier, mask, known)
+        return lambda: self._survivors(identifier, mask, requirements)
 
     def _survivors(
-        self, key: str, mask: int, known: Mapping[str, Sequence[Edge]]
+        self, key: str, mask: int, known: Mapping[str, Iterator[Edge]]
     ) -> Iterator[Pick]:
         for position in bits(mask):
             if not self._is_broken(key, position, known):
                 yield Pick(key, position)
 
-    def _is_broken(self, key: str, position: int, known: Mapping[str, Sequence[Edge]]) -> bool:
+    def _is_broken(self, key: str, position: int, known: Mapping[str, Iterator[Edge]]) -> bool:
         for edge in self.problem.edges(key, position):
             mask = edge.mask & self.problem.bound(edge.key)
-            for other in known.get(edge.key, ()):
+            for other in known.get(edge.key, iter(())):
                 mask &= other.mask
             if not mask:
                 return True

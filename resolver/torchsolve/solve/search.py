@@ -21,6 +21,7 @@ from torchsolve.model.plan import (
     Plan,
     PlanVerdict,
 )
+from torchsolve.model.target import CellId, Target
 from torchsolve.solve.ask import ask, kept_facts, make_rules, project_facts
 from torchsolve.solve.cells import Cell, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges
@@ -29,10 +30,11 @@ from torchsolve.solve.context import Context
 from torchsolve.solve.engine import Answer, GaveUp, Solved
 from torchsolve.solve.guards import guard_driver, guard_gpus, guard_python, guard_wheels
 from torchsolve.solve.layered import base_cell
+from torchsolve.solve.packages import Library
 from torchsolve.solve.plans import make_plan
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Fact, Question
-from torchsolve.solve.sources import Index
+from torchsolve.solve.told import chosen_because, requirements_on_pins
 from torchsolve.solve.void import explain_void
 
 MOST_SOLVED = 8
@@ -51,6 +53,8 @@ class Search:
         if context.inventory is not None:
             self._facts += kept_facts(context.inventory, tables.torch.family)
         self._answers: dict[tuple[Question, str | None], tuple[Problem, Answer]] = {}
+        self._libraries: dict[tuple[Target, str | None], Library] = {}
+        self._picked: dict[CellId, tuple[Problem, dict[str, int]]] = {}
         self._known: list[tuple[frozenset[Fact], Conflict]] = []
         releases = tables.torch.releases
         self._pythons = tuple(
@@ -64,14 +68,13 @@ class Search:
         cells = self._cells()
         if not cells:
             return self._void()
-        solved: list[CellOutcome] = []
+        plans = 0
         tried: list[CellOutcome] = []
         for number, cell in enumerate(cells):
             outcome = self.try_cell(cell)
             tried.append(outcome)
-            if outcome.status is CellStatus.SOLVED and outcome.plan is not None:
-                solved.append(outcome)
-            if _good(outcome) or len(solved) == MOST_SOLVED:
+            plans += outcome.plan is not None
+            if _good(outcome) or plans == MOST_SOLVED or _no_better_elsewhere(outcome):
                 return self._done(tried, len(cells) - number - 1)
         return self._done(tried, 0)
 
@@ -99,6 +102,7 @@ class Search:
         if status is CellStatus.INFEASIBLE and conflict is None:
             cell = next(c for c in self._cells() if c.id == outcome.cell)
             conflict = self.try_cell(cell, explained=True).conflict
+        picked = self._picked.get(outcome.cell) if outcome.plan is not None else None
         return Resolution(
             status,
             self._context.projects,
@@ -107,6 +111,8 @@ class Search:
             tuple(tried),
             untried,
             outcome.because if status is CellStatus.UNKNOWN else (),
+            chosen_because(outcome, self._context.settings, self._context.tables),
+            requirements_on_pins(*picked) if picked is not None else (),
         )
 
     def _void(self) -> Resolution:
@@ -210,6 +216,7 @@ class Search:
         if broken:
             raise AssertionError(f"{self._context.engine.name} broke {broken[0].evidence}")
         plan = make_plan(cell, problem, answer.picks, self._context)
+        self._picked[cell.id] = (problem, answer.picks)
         if standing_in is not None:
             plan = self._by_table(plan, cell)
             text = f"were not read: {standing_in.message}"
@@ -241,10 +248,17 @@ class Search:
         key = (question, url)
         found = self._answers.get(key)
         if found is None:
-            index: Index = self._context.index_for(url)
-            problem = Problem(question, self._rules, index, self._context.direct)
+            library = self._library(question.target, url)
+            problem = Problem(question, library, self._context.direct)
             found = self._answers[key] = (problem, self._context.engine.solve(problem))
         return found
+
+    def _library(self, target: Target, url: str | None) -> Library:
+        library = self._libraries.get((target, url))
+        if library is None:
+            index = self._context.index_for(url)
+            library = self._libraries[target, url] = Library(target, self._rules, index)
+        return library
 
     # -- reasons -------------------------------------------------------------------------------
 
@@ -268,6 +282,15 @@ def _good(outcome: CellOutcome) -> bool:
         and outcome.plan is not None
         and outcome.plan.verdict in (PlanVerdict.PROVEN, PlanVerdict.DECLARED)
     )
+
+
+def _no_better_elsewhere(outcome: CellOutcome) -> bool:
+    """The plan's only holes are sdists that nobody can read: they are the same in every cell."""
+    plan = outcome.plan
+    if plan is None or outcome.status is not CellStatus.UNKNOWN:
+        return False
+    holes = [pin for pin in plan.pins if pin.unread is not None]
+    return bool(holes) and all(pin.file.index not in ("project", "torch") for pin in holes)
 
 
 def _unknown(cell: Cell, error: UnknownError) -> CellOutcome:
