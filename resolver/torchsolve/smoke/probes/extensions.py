@@ -47,6 +47,8 @@ ALTERNATIVE = re.compile(
     r"lib(av(util|codec|format|device|filter)|sw(scale|resample)|postproc|sox)\.so"
 )
 MACHINES = {62: "x86_64", 183: "aarch64"}
+#: Name of the result, path, what was read of it, file names of its wheel with their paths.
+File = tuple[str, Path, "Elf | None", dict[str, Path]]
 
 
 def say(name: str, status: str, detail: str, seconds: float) -> None:
@@ -71,7 +73,7 @@ class Elf:
             raise ValueError("no 64-bit little-endian ELF file")
         try:
             self._read()
-        except struct.error as error:
+        except (struct.error, OverflowError) as error:
             raise ValueError(f"cut short: {error}") from error
         self.data = b""
 
@@ -285,8 +287,8 @@ def open_needed(path: Path, elf: Elf, name: str) -> str:
 def judge(path: Path, elf: Elf | None, gpu: bool, own: dict[str, Path]) -> tuple[str, str]:
     """(status, detail) for one file, in a process of its own.
 
-    ``own`` maps file names of its package to paths: a library beside the extension that the linker
-    does not find is one that the package loads first, and so it is here.
+    ``own`` are the files of its wheel: a library of it that the linker does not find is one that
+    the package loads first, and so it is here.
     """
     opened: list[str] = []
     while True:
@@ -340,13 +342,9 @@ def own_package(relative: str) -> str | None:
     return first if rest and first.isidentifier() else None
 
 
-File = tuple[str, Path, "Elf | None"]
-
-
 def open_group(files: list[File], gpu: bool, timeout: float) -> None:
     """Open files of one package, each in a child of this process. Prints the results."""
-    own = {path.name: path for _, path, _ in files}
-    for name, path, elf in files:
+    for name, path, elf, own in files:
         start = time.monotonic()
         answer, died = in_child(functools.partial(judge, path, elf, gpu, own), timeout)
         status, detail = answer or ("failed", f"{died} while it was opened")
@@ -375,12 +373,14 @@ def main() -> None:
     warnings.simplefilter("ignore")
     start = time.monotonic()
     groups: dict[str | None, list[File]] = {}
+    own: dict[str, dict[str, Path]] = {}
     others = 0
     for dist, relative, path in shared_objects():
+        own.setdefault(dist, {})[path.name] = path
         name = f"extensions:{dist}:{relative}"
         elf, aside = set_aside(path)
         if aside is None:
-            groups.setdefault(own_package(relative), []).append((name, path, elf))
+            groups.setdefault(own_package(relative), []).append((name, path, elf, own[dist]))
         elif aside:
             say(name, "skipped", aside, 0)
         else:
