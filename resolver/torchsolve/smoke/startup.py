@@ -27,10 +27,17 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class StartLog:
-    """``failed``: folder → why that node did not load; ``undescribed``: classes that failed."""
+    """What a start complained of.
+
+    Attributes:
+        failed: folder → why that node did not load.
+        undescribed: classes that /object_info had to leave out.
+        gpu_wanted: the line that asks for a GPU, None without one.
+    """
 
     failed: Mapping[str, str]
     undescribed: tuple[str, ...]
+    gpu_wanted: str | None = None
 
 
 def read_log(log: str) -> StartLog:
@@ -41,7 +48,8 @@ def read_log(log: str) -> StartLog:
             failed.setdefault(PurePosixPath(path).name, why.strip())
     for path in _IMPORT_FAILED.findall(log):
         failed.setdefault(PurePosixPath(path.strip()).name, "import failed, no reason was printed")
-    return StartLog(failed, tuple(dict.fromkeys(_NO_INFO.findall(log))))
+    wanted = next((line.strip() for line in log.splitlines() if GPU_WANTED.search(line)), None)
+    return StartLog(failed, tuple(dict.fromkeys(_NO_INFO.findall(log))), wanted)
 
 
 def judge(plan: Plan, facts: Mapping[str, Any], *, gpu: bool) -> tuple[CheckResult, ...]:
@@ -94,6 +102,10 @@ def _node(
     missing = sorted(set(node.classes) - set(classes))
     if missing:
         detail = f"{len(missing)} of {len(node.classes)} classes missing: {_some(tuple(missing))}"
+        # A node may survive that a part of it wants a GPU; which classes that costs, nobody says.
+        wanted = None if gpu or len(missing) == len(node.classes) else log.gpu_wanted
+        if wanted:
+            return _result(node, "skipped", f"{detail}; something asks for a GPU: {wanted}")
         return _result(node, "failed", detail)
     own = [name for name, module in classes.items() if module == f"custom_nodes.{folder}"]
     if not own and not node.classes:
