@@ -20,13 +20,12 @@ from typing import Any
 import pytest
 
 import support.standin
-from support.standin.base import NOBLE, CannotStandInError, StandIn, best, ensure, run
+from support.standin.base import CACHE, NOBLE, CannotStandInError, StandIn, best, ensure, run
 from torchsolve.build.client import find_client
 
 pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.xdist_group("engine")]
 
 HERE = Path(support.standin.__file__).parent
-CACHE = Path(os.environ.get("TORCHSOLVE_TEST_CACHE", Path.home() / ".cache/torchsolve-tests"))
 TAG = "torchsolve-test"
 
 

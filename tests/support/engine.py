@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torchsolve.errors import UsageError
-from torchsolve.model.engine import ImageConfig, OnLine, Ran, RunRequest
+from torchsolve.model.engine import ImageConfig, Ran, RunRequest
 
 Answer = Callable[[RunRequest], Ran]
 
@@ -25,14 +25,10 @@ class FakeEngine:
             raise UsageError("unknown-image", f"no image {ref}")
         return self.images[ref]
 
-    def run(self, request: RunRequest, on_line: OnLine | None = None) -> Ran:
+    def run(self, request: RunRequest) -> Ran:
         """See Engine."""
         self.requests.append(request)
         return self.answer(request)
-
-    def read(self, ref: str, path: str) -> bytes | None:
-        """See Engine."""
-        return None
 
 
 def image(ref: str, labels: tuple[tuple[str, str], ...] = (), user: str = "") -> ImageConfig:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.engine import FakeEngine, image
-from support.plans import cpu, layered, standalone
+from support.plans import cpu, layered, pin, standalone
 from torchsolve.emit.lock import plan_to_lock
 from torchsolve.emit.naming import image_tag
 from torchsolve.errors import UsageError
 from torchsolve.model.engine import Ran, RunRequest
 from torchsolve.model.plan import Plan
+from torchsolve.smoke.inputs import probes
 from torchsolve.smoke.run import SmokeOptions, smoke
 
 Outputs = Mapping[str, Ran]
@@ -96,12 +98,16 @@ def test_a_layered_plan_is_tested_with_the_interpreter_of_its_base(tmp_path: Pat
     assert {request.command[0] for request in fake.requests} == {plan.inventory.executable}
 
 
-def test_a_cpu_plan_wants_a_torch_without_cuda(tmp_path: Path) -> None:
-    plan = cpu()
-    fake = engine(plan, good())
-    smoke(folder(tmp_path, plan), SmokeOptions(engine=fake))
-    question = json.loads(fake.requests[0].files["input.json"])
-    assert question["cuda"] == (None if plan.torch_version else "any")
+def test_without_comfyui_three_probes_are_left_and_without_torch_any_cuda_will_do() -> None:
+    asked = probes(cpu(), gpu=False, each=1, start=1)
+    assert [probe.name for probe in asked] == ["versions", "extensions", "imports"]
+    assert asked[0].question["cuda"] == "any"
+
+
+def test_a_cpu_plan_wants_a_torch_without_cuda() -> None:
+    torch = pin("torch-2.7.0-cp313-cp313-manylinux_2_28_x86_64.whl")
+    asked = probes(replace(cpu(), pins=(torch,)), gpu=False, each=1, start=1)
+    assert asked[0].question["cuda"] is None
 
 
 def test_one_failure_fails_the_whole_and_names_the_cause(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""The engine's API through the ``docker`` package: image facts, short runs, files of an image.
+"""The engine's API through the ``docker`` package: image facts and short runs.
 
-podman serves the same API at its own socket. Builds go through a command line (``client.py``),
-since the package cannot pass secrets to BuildKit.
+podman serves the same API: ``DOCKER_HOST`` names its socket. Builds go through a command line
+(``client.py``), since the package cannot pass secrets to BuildKit.
 """
 
 from __future__ import annotations
@@ -9,28 +9,18 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchsolve.errors import UsageError
-from torchsolve.model.engine import PROBE_DIR, ImageConfig, OnLine, Ran, RunRequest
+from torchsolve.model.engine import PROBE_DIR, ImageConfig, Ran, RunRequest
 
 if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
-
-_LARGEST_FILE = 64 * 1024 * 1024
-
-
-def podman_socket() -> str:
-    """Where podman's API service listens: the user's own socket, else the system's."""
-    own = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "podman/podman.sock")
-    return f"unix://{own if own.exists() else Path('/run/podman/podman.sock')}"
 
 
 class DockerEngine:
@@ -76,7 +66,7 @@ class DockerEngine:
                 hint="check the reference, or build it first: torchsolve build DIR",
             ) from error
 
-    def run(self, request: RunRequest, on_line: OnLine | None = None) -> Ran:
+    def run(self, request: RunRequest) -> Ran:
         """See Engine."""
         from docker.errors import APIError
 
@@ -86,7 +76,7 @@ class DockerEngine:
             except APIError as error:
                 raise UsageError("cannot-run", f"{request.ref}: {error.explanation}") from error
             try:
-                return _follow(container, request, on_line)
+                return _follow(container, request.timeout)
             except APIError as error:
                 raise _not_started(request, error) from error
             finally:
@@ -99,7 +89,6 @@ class DockerEngine:
             entrypoint=command[:1],
             command=command[1:],
             network_mode=None if request.network else "none",
-            user=request.user,
             healthcheck={"test": ["NONE"]},
             **(self._gpu() if request.gpu else {}),
         )
@@ -113,23 +102,6 @@ class DockerEngine:
         if "nvidia" in self._client.info().get("Runtimes", {}):
             return {"runtime": "nvidia", "environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}
         return {"device_requests": [docker.types.DeviceRequest(count=-1, capabilities=[["gpu"]])]}
-
-    def read(self, ref: str, path: str) -> bytes | None:
-        """See Engine. A file of more than 64 MiB is not read (None)."""
-        from docker.errors import APIError, NotFound
-
-        with _no_engine(self._url):
-            try:
-                container = self._client.containers.create(ref, entrypoint=["-"], command=[])
-            except APIError as error:
-                raise UsageError("cannot-run", f"{ref}: {error.explanation}") from error
-            try:
-                stream, facts = container.get_archive(path)
-                return _one_file(stream) if facts["size"] <= _LARGEST_FILE else None
-            except NotFound:
-                return None
-            finally:
-                container.remove(force=True, v=True)
 
 
 @contextmanager
@@ -172,7 +144,6 @@ def _image_config(ref: str, attrs: dict[str, Any]) -> ImageConfig:
         user=config.get("User") or "",
         env=tuple(sorted((name, value) for name, _, value in pairs)),
         labels=tuple(sorted((config.get("Labels") or {}).items())),
-        workdir=config.get("WorkingDir") or "",
     )
 
 
@@ -190,44 +161,19 @@ def _archive(request: RunRequest) -> bytes:
     return buffer.getvalue()
 
 
-def _one_file(stream: Iterator[bytes]) -> bytes | None:
-    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
-        member = tar.next()
-        file = tar.extractfile(member) if member and member.isfile() else None
-        return file.read() if file else None
-
-
-def _follow(container: Container, request: RunRequest, on_line: OnLine | None) -> Ran:
-    start = time.monotonic()
-    late = threading.Event()
-
-    def kill() -> None:
-        late.set()
-        container.kill()
-
-    timer = threading.Timer(request.timeout, kill)
-    streams = container.attach(stdout=True, stderr=True, stream=True, logs=True, demux=True)
+def _follow(container: Container, timeout: float) -> Ran:
+    start, late = time.monotonic(), False
+    container.start()
     try:
-        container.start()
-        timer.start()
-        output, errors = _drain(streams, on_line)
+        code = int(container.wait(timeout=timeout)["StatusCode"])
+    except OSError:  # what the package raises when its answer takes too long
+        late = True
+        container.kill()
         code = int(container.wait()["StatusCode"])
-    finally:
-        timer.cancel()
-        streams.close()
     seconds = time.monotonic() - start
-    return Ran(code, output, errors, seconds, late.is_set())
+    output, errors = container.logs(stderr=False), container.logs(stdout=False)
+    return Ran(code, _text(output), _text(errors), seconds, late)
 
 
-def _drain(
-    streams: Iterator[tuple[bytes | None, bytes | None]], on_line: OnLine | None
-) -> tuple[str, str]:
-    output, errors, open_line = bytearray(), bytearray(), b""
-    for out, err in streams:
-        output += out or b""
-        errors += err or b""
-        if on_line and err:
-            *lines, open_line = (open_line + err).split(b"\n")
-            for line in lines:
-                on_line(line.decode("utf-8", "replace"))
-    return output.decode("utf-8", "replace"), errors.decode("utf-8", "replace")
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from torchsolve.build.triage import complaint, diagnose
 from torchsolve.emit.lock import plan_from_lock
 from torchsolve.emit.naming import image_tag
 from torchsolve.errors import BuildError, UsageError
-from torchsolve.model.engine import OnLine
 from torchsolve.model.outcome import Diagnosis
 
 LOG = "build.log"
+OnLine = Callable[[str], None]
 CA_SECRET = "ca"  # noqa: S105 - a name
 _SECRET_ID = re.compile(r"[A-Za-z0-9_.-]+")
 _TAIL = 15

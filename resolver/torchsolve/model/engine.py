@@ -1,16 +1,13 @@
-"""What rooms ask of a container engine: facts of an image, one short run in it, a file of it."""
+"""What rooms ask of a container engine: facts of an image, and short runs in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 PROBE_DIR = "/torchsolve-probe"
 """Where the files of a run lie inside the container."""
-
-OnLine = Callable[[str], None]
-"""Receives each line as it comes, without its line end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,6 @@ class ImageConfig:
         platform: ``linux/amd64``.
         user: USER, ``""`` for root.
         env, labels: pairs, sorted by name.
-        workdir: WORKDIR, ``""`` without.
     """
 
     ref: str
@@ -32,7 +28,6 @@ class ImageConfig:
     user: str
     env: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
-    workdir: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,6 @@ class RunRequest:
         timeout: seconds until the container is killed.
         gpu: give it the host's GPUs.
         network: whether it has any beyond loopback.
-        user: instead of the image's.
     """
 
     ref: str
@@ -65,7 +59,6 @@ class RunRequest:
     timeout: float
     gpu: bool = False
     network: bool = False
-    user: str | None = None
 
 
 class Engine(Protocol):
@@ -74,11 +67,8 @@ class Engine(Protocol):
     def config(self, ref: str) -> ImageConfig:
         """Facts of an image, pulled where it is not there. Raises UsageError ``unknown-image``."""
 
-    def run(self, request: RunRequest, on_line: OnLine | None = None) -> Ran:
-        """Run to the end; ``on_line`` sees what it prints on stderr.
+    def run(self, request: RunRequest) -> Ran:
+        """Run to the end, as the image's own user.
 
         Raises UsageError ``no-gpu-runtime`` and ``cannot-run``.
         """
-
-    def read(self, ref: str, path: str) -> bytes | None:
-        """One regular file of an image; None where it has none there."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from support.standin.deb import local_repository, pack_python
 
+CACHE = Path(os.environ.get("TORCHSOLVE_TEST_CACHE", Path.home() / ".cache/torchsolve-tests"))
 RECIPE = 7
 """Raised with every change of what is made here: archives kept from before are made anew."""
 
