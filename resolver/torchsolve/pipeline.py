@@ -23,7 +23,7 @@ from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.project.load import ReadOptions, load
 from torchsolve.solve.context import Context
-from torchsolve.solve.resolvelib_engine import ResolvelibEngine
+from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.search import Search
 from torchsolve.solve.strategy import resolve_in
 
@@ -104,7 +104,7 @@ def _context(
             index_for=lambda url: client.with_torch(url, family if url else frozenset()),
             default_url=wanted.default_url or default_index_url(),
             direct=Direct(client, options),
-            engine=ResolvelibEngine(),
+            engine=CoreEngine(),
             tick=_ticker(progress),
         )
 

@@ -14,16 +14,22 @@ from packaging.version import Version
 from support.worlds import NoDirect, WorldIndex, cases, question
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.conflict import explain
-from torchsolve.solve.engine import Answer, GaveUp, Infeasible, Solved
+from torchsolve.solve.core import CoreEngine
+from torchsolve.solve.engine import Answer, Engine, GaveUp, Infeasible, Solved
 from torchsolve.solve.packages import Library
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Question, Rules
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
 
+ENGINES: tuple[Engine, ...] = (CoreEngine(), ResolvelibEngine())
+engines = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 
-def solve(index: WorldIndex, asked: Question) -> tuple[Problem, Answer]:
+
+def solve(
+    index: WorldIndex, asked: Question, engine: Engine = ENGINES[0]
+) -> tuple[Problem, Answer]:
     problem = Problem(asked, Library(asked.target, Rules(), index), NoDirect())
-    return problem, ResolvelibEngine().solve(problem)
+    return problem, engine.solve(problem)
 
 
 def pins(problem: Problem, answer: Answer) -> dict[str, str]:
@@ -36,17 +42,18 @@ def pins(problem: Problem, answer: Answer) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in cases()])
-def test_world(case: dict[str, Any]) -> None:
+@engines
+def test_world(case: dict[str, Any], engine: Engine) -> None:
     index = WorldIndex(case["packages"])
     asked = question(case["ask"], case.get("cell"))
-    problem, answer = solve(index, asked)
+    problem, answer = solve(index, asked, engine)
     if "pins" in case:
         assert pins(problem, answer) == case["pins"]
         assert isinstance(answer, Solved)
         assert broken_edges(problem, answer.picks) == ()
         return
     assert isinstance(answer, Infeasible)
-    conflict, _ = explain(asked, lambda q: solve(index, q), "a-cell")
+    conflict, _ = explain(asked, lambda q: solve(index, q, engine), "a-cell")
     assert sorted(fact.statement for fact in conflict.facts) == sorted(case["conflict"])
 
 
@@ -90,13 +97,14 @@ def holds(line: str, world: dict[str, str | None]) -> bool:
     return version is not None and Version(version) in requirement.specifier
 
 
-@given(worlds())
+@engines
+@given(world=worlds())
 @settings(max_examples=300, deadline=None)
 def test_verdict_is_that_of_brute_force(
-    world: tuple[dict[str, dict[str, list[str]]], list[str]],
+    engine: Engine, world: tuple[dict[str, dict[str, list[str]]], list[str]]
 ) -> None:
     packages, ask = world
-    problem, answer = solve(WorldIndex(packages), question(ask))
+    problem, answer = solve(WorldIndex(packages), question(ask), engine)
     if isinstance(answer, GaveUp):
         return  # nothing is claimed
     if isinstance(answer, Solved):

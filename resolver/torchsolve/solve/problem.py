@@ -121,6 +121,10 @@ class Problem:
             found = self._edges[key, position] = tuple(self._read_edges(key, position))
         return found
 
+    def known_edges(self, key: str, position: int) -> tuple[Edge, ...]:
+        """The edges of an option if they were read already, else none."""
+        return self._edges.get((key, position), ())
+
     def drops(self, key: str, position: int) -> tuple[Drop, ...]:
         """The edges of an option that are not followed."""
         self.edges(key, position)
