@@ -19,7 +19,7 @@ from pathlib import Path
 from support.standin.deb import local_repository, pack_python
 
 CACHE = Path(os.environ.get("TORCHSOLVE_TEST_CACHE", Path.home() / ".cache/torchsolve-tests"))
-RECIPE = 7
+RECIPE = 8
 """Raised with every change of what is made here: archives kept from before are made anew."""
 
 
@@ -29,59 +29,51 @@ class CannotStandInError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """One kind of base image.
+    """CUDA base images of one Ubuntu.
 
     Attributes:
-        os: as the plan's cell names it. python: the minor that it has or packages.
-        suite: Debian suite whose C library is at least as new as the real image's.
-        ident: ``ID`` and ``VERSION_ID`` for /etc/os-release.
-        packages: of Debian, installed from the start.
-        env: what the real image sets. user: who has the number 1000 in the real image.
-        packed: bring a CPython of this machine as packages of the distribution's names.
+        version: of Ubuntu.
+        suite: of Debian, whose C library is at least as new.
+        python: the minor that this Ubuntu packages; a CPython of this machine is packed as it.
+        needs: Debian's packages of what that CPython links to.
+        user: who has the number 1000 in the real image.
     """
 
-    os: str
-    python: str
+    version: str
     suite: str
-    ident: tuple[str, str]
-    packages: tuple[str, ...] = ()
-    env: tuple[str, ...] = ()
+    python: str
+    needs: str
     user: str | None = None
-    packed: bool = False
+
+    @property
+    def os(self) -> str:
+        """As the plan's cell names it."""
+        return f"ubuntu{self.version}"
 
 
+_LIBRARIES = "libsqlite3-0, libffi8, libbz2-1.0, liblzma5, zlib1g, libuuid1, media-types"
+# Debian 13 went through the same renaming (``t64``) as Ubuntu 24.04.
+NOBLE = StandIn("24.04", "trixie", "3.12", f"libssl3t64, libreadline8t64, {_LIBRARIES}", "ubuntu")
+JAMMY = StandIn("22.04", "bookworm", "3.10", f"libssl3, libreadline8, {_LIBRARIES}")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-NOBLE = StandIn(
-    os="ubuntu24.04",
-    python="3.12",
-    # Debian 13 went through the same renaming (``t64``) as Ubuntu 24.04.
-    suite="trixie",
-    ident=("ubuntu", "24.04"),
-    env=(
-        f"PATH=/usr/local/nvidia/bin:/usr/local/cuda/bin:{_PATH}",
-        "LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64",
-        "NVIDIA_VISIBLE_DEVICES=all",
-        "NVIDIA_DRIVER_CAPABILITIES=compute,utility",
-    ),
-    user="ubuntu",
-    packed=True,
-)
-BOOKWORM = StandIn(
-    os="debian12",
-    python="3.11",
-    suite="bookworm",
-    ident=("debian", "12"),
-    packages=("python3.11", "python3.11-venv", "python3.11-dev"),
+_ENV = (
+    f"PATH=/usr/local/nvidia/bin:/usr/local/cuda/bin:{_PATH}",
+    "LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64",
+    "NVIDIA_VISIBLE_DEVICES=all",
+    "NVIDIA_DRIVER_CAPABILITIES=compute,utility",
 )
 
 
 def best() -> StandIn:
-    """The stand-in of a CUDA image where this machine has a CPython for it, else of python:slim."""
-    return NOBLE if find_cpython(NOBLE.python) else BOOKWORM
+    """The newest Ubuntu for whose Python this machine has a CPython; raises CannotStandInError."""
+    for kind in (NOBLE, JAMMY):
+        if find_cpython(kind.python):
+            return kind
+    raise CannotStandInError("this machine has no CPython 3.12 or 3.10 with its headers")
 
 
 def ensure(kind: StandIn, refs: Iterable[str], cache: Path) -> None:
-    """Make the engine know ``refs`` as stand-ins of one kind; one image, so that layers are shared.
+    """Make the engine know ``refs`` as stand-ins of one kind; one image, so layers are shared.
 
     The archive is kept in ``cache``: a second run only imports it, a third finds it in the engine.
     Raises CannotStandInError where tools or rights are missing.
@@ -93,7 +85,7 @@ def ensure(kind: StandIn, refs: Iterable[str], cache: Path) -> None:
         if not archive.exists():
             cache.mkdir(parents=True, exist_ok=True)
             _make(kind, archive)
-        changes = [f"--change=ENV {pair}" for pair in kind.env]
+        changes = [f"--change=ENV {pair}" for pair in _ENV]
         run(["docker", "import", *changes, str(archive), name])
     for ref in refs:
         run(["docker", "tag", name, ref])
@@ -122,13 +114,7 @@ def _make(kind: StandIn, archive: Path) -> None:
         root = Path(scratch, "root")
         root.mkdir(mode=0o755)
         _bootstrap(kind, root)
-        if kind.packed:
-            _bring_python(kind, root, Path(scratch))
-        else:
-            # The official image has its Python there, and nothing of the distribution's.
-            (root / f"usr/local/bin/python{kind.python}").symlink_to(
-                f"/usr/bin/python{kind.python}"
-            )
+        _bring_python(kind, root, Path(scratch))
         _name_the_os(root, kind)
         partial = archive.with_suffix(f".{os.getpid()}")
         run(["tar", "-C", str(root), "--numeric-owner", "-cf", str(partial), "."])
@@ -136,10 +122,9 @@ def _make(kind: StandIn, archive: Path) -> None:
 
 
 def _bootstrap(kind: StandIn, root: Path) -> None:
-    include = ",".join(("ca-certificates", *kind.packages))
     for tool in ("mmdebstrap", "debootstrap"):
         if shutil.which(tool):
-            run([tool, "--variant=minbase", f"--include={include}", kind.suite, str(root)])
+            run([tool, "--variant=minbase", "--include=ca-certificates", kind.suite, str(root)])
             return
     raise CannotStandInError("neither mmdebstrap nor debootstrap is installed")
 
@@ -150,17 +135,15 @@ def _bring_python(kind: StandIn, root: Path, scratch: Path) -> None:
         raise CannotStandInError(f"this machine has no CPython {kind.python} with headers")
     packages = scratch / "packages"
     packages.mkdir()
-    pack_python(prefix, kind.python, packages)
+    pack_python(prefix, kind.python, kind.needs, packages)
     local_repository(packages, root)
 
 
 def _name_the_os(root: Path, kind: StandIn) -> None:
     release = root / "etc/os-release"
     release.unlink()
-    ident, version = kind.ident
-    release.write_text(
-        f'ID={ident}\nVERSION_ID="{version}"\nPRETTY_NAME="stand-in for {ident} {version}"\n'
-    )
+    text = f'ID=ubuntu\nVERSION_ID="{kind.version}"\nPRETTY_NAME="stand-in for {kind.os}"\n'
+    release.write_text(text)
     if kind.user:
         run(["chroot", str(root), "useradd", "-u", "1000", "-m", kind.user])
 

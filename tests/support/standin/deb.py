@@ -9,14 +9,10 @@ import tempfile
 from pathlib import Path
 
 REPOSITORY = "opt/standin-packages"
-_NEEDS = (
-    "libssl3t64, libsqlite3-0, libffi8, libbz2-1.0, liblzma5, libreadline8t64, zlib1g, libuuid1, "
-    "media-types"
-)
 _LEFT_OUT = ("site-packages", "__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo")
 
 
-def pack_python(prefix: Path, minor: str, into: Path) -> None:
+def pack_python(prefix: Path, minor: str, needs: str, into: Path) -> None:
     """``python3.12``, ``python3.12-venv`` and ``python3.12-dev`` as *.deb files in ``into``."""
     name = f"python{minor}"
     library, shared = f"usr/lib/{name}", f"lib/lib{name}.so.1.0"
@@ -28,7 +24,7 @@ def pack_python(prefix: Path, minor: str, into: Path) -> None:
     (runtime / library / "EXTERNALLY-MANAGED").write_text(
         "[externally-managed]\nError=this Python belongs to the distribution\n"
     )
-    _deb(runtime, name, _NEEDS, into)
+    _deb(runtime, name, needs, into)
     bundled = {f"lib/{name}/ensurepip": f"{library}/ensurepip"}
     _deb(_stage(prefix, bundled, _LEFT_OUT, into), f"{name}-venv", name, into)
     headers = {f"include/{name}": f"usr/include/{name}"}
