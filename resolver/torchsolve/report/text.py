@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from torchsolve.model.outcome import Resolution
-from torchsolve.model.plan import Layer, Pin, Plan, PlanVerdict
+from torchsolve.model.plan import Layer, Pin, Plan, PlanVerdict, WheelVerdict
 from torchsolve.model.project import ProjectFacts, WheelFact
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
@@ -122,11 +122,17 @@ def _wheels(plan: Plan) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for pin in plan.pins:
         if pin.layer is Layer.PROJECT:
-            verdict = "could not be read" if pin.unread else pin.verdict.value
+            verdict = "could not be read" if pin.unread else _wheel_verdict(plan, pin)
             groups[_pin_folder(pin), verdict].append(pin.name)
     return _aligned(
         (folder, " ".join(names), verdict) for (folder, verdict), names in groups.items()
     )
+
+
+def _wheel_verdict(plan: Plan, pin: Pin) -> str:
+    """A wheel whose binaries were not asked is as its labels say, no more."""
+    unasked = plan.verdict is PlanVerdict.DECLARED and pin.verdict is WheelVerdict.UNKNOWN
+    return "as labelled, binaries not read" if unasked else pin.verdict.value
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -172,8 +178,13 @@ def _driver(plan: Plan) -> list[str]:
 
 
 def _system(plan: Plan) -> list[str]:
-    names = dict.fromkeys(package.name for package in plan.system_packages)
-    return [" ".join(names)] if names else []
+    names = dict.fromkeys(package.name for package in plan.system_packages if package.name)
+    lines = [" ".join(names)] if names else []
+    return lines + [
+        f"{package.soname} for {' '.join(package.needed_by)}: no {plan.image.os} package is known"
+        for package in plan.system_packages
+        if not package.name
+    ]
 
 
 def _weights(plan: Plan) -> list[str]:
@@ -255,7 +266,7 @@ def _undecided(resolution: Resolution) -> Block:
 def _notes(resolution: Resolution) -> list[Block]:
     plan_notes = resolution.plan.notes if resolution.plan else ()
     notes = [note for project in resolution.projects for note in project.notes]
-    lines = list(dict.fromkeys([*notes, *plan_notes, *resolution.chosen_because]))
+    lines = list(dict.fromkeys([*notes, *plan_notes]))
     if resolution.untried:
         lines.append(f"{counted(resolution.untried, 'further cell')} not tried")
     return [Block(tuple(row(redact(line)) for line in lines), "Notes")] if lines else []

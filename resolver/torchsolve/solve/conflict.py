@@ -24,6 +24,7 @@ Solve = Callable[[Question], tuple[Problem, Answer]]
 
 _ANY_GLIBC = (2, 99)
 _SHOWN = 4
+_VERSIONS = 2
 
 
 def explain(question: Question, solve: Solve, cell: str) -> tuple[Conflict, tuple[Fact, ...]]:
@@ -46,9 +47,13 @@ def minimal_facts(question: Question, solve: Solve) -> tuple[Fact, ...]:
 
 
 def _weight(fact: Fact) -> int:
-    """Facts that a person fixed are blamed before those that the cell brought along."""
-    fixed = fact.evidence.origin.startswith("--")
-    return 0 if fixed else 1 if fact.requirement is not None else 2
+    """What is blamed first where several sets of facts collide: what a person fixed, then the
+    cell, then what projects ask for, last what they bundle."""
+    if fact.evidence.origin.startswith("--"):
+        return 0
+    if fact.requirement is None:
+        return 1
+    return 3 if fact.kind is FactKind.BUNDLED else 2
 
 
 def _quickxplain(
@@ -102,7 +107,7 @@ def _between(question: Question, solve: Solve) -> tuple[tuple[Evidence, ...], tu
     unusable: list[Evidence] = []
     for root in problem.roots:
         if root.requirement is not None and not root.mask & problem.bound(root.key):
-            unusable += problem.shelf.unusable(root.requirement)[:_SHOWN]
+            unusable += problem.shelf.unusable(root.requirement)[:_VERSIONS]
     edges, lines = edges_between(problem, _SHOWN)
     return tuple(dict.fromkeys((*unusable, *edges))), lines
 

@@ -25,6 +25,7 @@ from torchsolve.solve.context import Context
 from torchsolve.solve.options import Option, wheel_triple
 from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Problem
+from torchsolve.solve.question import Companion
 from torchsolve.solve.runtime import (
     driver_minimum,
     gpu_coverage,
@@ -75,7 +76,8 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         inventory=context.inventory,
         overrides=tuple(sorted(context.settings.overrides)),
         indexes=_indexes(pins, context, cell),
-        evidence=_claims(problem, picks),
+        evidence=_labels(problem, picks),
+        companions=_companions(problem, picks),
         needs_compiler=needs_compiler(pins, context.tables),
         notes=tuple(note for project in context.projects for note in project.notes),
     )
@@ -194,17 +196,35 @@ def _drops(problem: Problem, picks: dict[str, int]) -> tuple[DroppedEdge, ...]:
     return tuple(sorted(rows, key=lambda row: (row.package, row.dropped)))
 
 
-def _claims(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
-    """Facts that shaped the plan and that no METADATA states: companions and labels."""
-    companions = {row.evidence for row in problem.rules.companions}
+def _labels(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
+    """What the names of the plan's own wheels claim."""
     edges = [edge for key, i in sorted(picks.items()) for edge in problem.edges(key, i)]
-    found = [
-        edge.evidence
-        for edge in edges
-        if edge.evidence in companions
-        or (edge.requirement is None and edge.key in ("torch", "<cuda>"))
-    ]
-    return tuple(dict.fromkeys(found))
+    rows = {row.evidence for row in problem.rules.companions}
+    found = [e.evidence for e in edges if e.requirement is None and e.key in ("torch", "<cuda>")]
+    return tuple(dict.fromkeys(evidence for evidence in found if evidence not in rows))
+
+
+def _companions(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
+    """Rows of ``matrices/`` that speak of what was picked, or alone ruled a newer one out."""
+    return tuple(
+        dict.fromkeys(
+            row.evidence
+            for row in problem.rules.companions
+            if row.package in picks
+            and any(
+                _spoke(row, problem, picks, position) for position in range(picks[row.package] + 1)
+            )
+        )
+    )
+
+
+def _spoke(row: Companion, problem: Problem, picks: dict[str, int], position: int) -> bool:
+    """Whether METADATA alone would have let this option into the plan, and the row is about it."""
+    if not row.specifier.contains(problem.package(row.package).options[position].version):
+        return False
+    edges = problem.known_edges(row.package, position)
+    declared = [edge for edge in edges if edge.requirement is not None and edge.key in picks]
+    return bool(edges) and all(edge.mask >> picks[edge.key] & 1 for edge in declared)
 
 
 def _weights(context: Context) -> tuple[ModelFile, ...]:
