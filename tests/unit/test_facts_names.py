@@ -52,8 +52,8 @@ def agree(groups: dict[str, str | None], example: NameExample, *, whole: bool) -
         assert (groups.get("sm") is not None) == (example.sm is not None)
 
 
-def test_all_54_styles_are_there() -> None:
-    assert len(EXAMPLES) == 54
+def test_all_55_styles_are_there() -> None:
+    assert len(EXAMPLES) == 55
     assert sum(not example.verified for example in EXAMPLES) == 2
     assert {style.kind for style in FACTS.name_styles} == {"filename", "folder", "package", "page"}
 
