@@ -1,21 +1,17 @@
 """Core metadata of a file on an index, and its cache.
 
 Tried in this order: the metadata file beside a wheel (PEP 658; also where the page does not
-announce it), the archive by HTTP range, the whole archive. Of an sdist, PKG-INFO speaks only where
-it is static (PEP 643: version 2.2 or later, Requires-Dist not Dynamic). What is kept is what a
-solver needs, by the file's sha256, so that a later run parses no e-mail headers.
+announce it), the archive by HTTP range, the whole archive. An sdist is read whole (``sdist``).
+What is kept is what a solver needs, by the file's sha256, so that a later run parses no e-mail
+headers.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from gzip import BadGzipFile
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -28,13 +24,17 @@ from torchsolve.index.credentials import redact
 from torchsolve.index.freshness import offline_miss
 from torchsolve.index.http import Http, raise_for_status
 from torchsolve.index.ranges import RangeFile, RangesRefusedError
+from torchsolve.index.sdist import read_sdist
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.wheel.archive import read_wheel
-from torchsolve.wheel.metadata import build_metadata, parse_metadata, read_headers
+from torchsolve.wheel.metadata import build_metadata, parse_metadata
 
 METADATA_LIMIT = 8 * 1024 * 1024
 ARCHIVE_LIMIT = 8 * 1024 * 1024 * 1024
+# Of the cached entries; 1 is where it is not said: all declared, egg-infos were not read.
+_FORM = 2
 
 
 class MetadataReader:
@@ -53,7 +53,7 @@ class MetadataReader:
         """
         key = _key(file)
         kept = self._cache.read("metadata", key)
-        if kept is not None:
+        if kept is not None and (self._settings.offline or not _is_outdated(kept, file)):
             # An entry that another version of a parser wrote may not suit this one.
             with suppress(KeyError, ValueError):
                 return _decode(kept, file)
@@ -75,7 +75,7 @@ class MetadataReader:
         except UnknownError as error:
             if error.reference != "no-static-metadata":
                 raise
-            return Entry({"unknown": error.message, "hint": error.hint}, "")
+            return Entry({"form": _FORM, "unknown": error.message, "hint": error.hint}, "")
 
     def _ask(self, file: IndexFile, url: str) -> DistMetadata:
         if not file.is_wheel:
@@ -107,17 +107,15 @@ class MetadataReader:
 
     def _read_sdist(self, file: IndexFile, url: str) -> DistMetadata:
         with self._whole(file, url) as stream:
-            text = _pkg_info(stream, file)
-        fields = read_headers(text) if text else {}
-        dynamic = {field.lower() for field in fields.get("dynamic", ())}
-        if _version_key(fields.get("metadata_version")) < (2, 2) or "requires-dist" in dynamic:
+            found = read_sdist(stream, file)
+        if found is None:
             raise UnknownError(
                 "no-static-metadata",
                 f"{file.filename} says nothing of its requirements without being built",
                 origin=redact(url),
                 hint="choose a version that has a wheel",
             )
-        return parse_metadata(text or "", f"PKG-INFO of {file.filename}")
+        return found
 
     @contextmanager
     def _whole(self, file: IndexFile, url: str) -> Iterator[IO[bytes]]:
@@ -160,7 +158,7 @@ def _key(file: IndexFile) -> str:
 
 
 def _encode(metadata: DistMetadata) -> Entry:
-    body = {
+    body: dict[str, Any] = {
         "name": metadata.name,
         "version": str(metadata.version),
         "requires": [d.evidence.statement.removeprefix("needs ") for d in metadata.requires],
@@ -168,7 +166,15 @@ def _encode(metadata: DistMetadata) -> Entry:
         "extras": sorted(metadata.extras),
         "notes": list(metadata.notes),
     }
-    return Entry({}, json.dumps(body, ensure_ascii=False))
+    if metadata.requires:
+        said = metadata.requires[0].evidence
+        body |= {"source": said.origin.rpartition(" of ")[0], "strength": int(said.strength)}
+    return Entry({"form": _FORM}, json.dumps(body, ensure_ascii=False))
+
+
+def _is_outdated(entry: Entry, file: IndexFile) -> bool:
+    """Whether it says that an sdist is unknown, and was written when less of an sdist was read."""
+    return "unknown" in entry.head and entry.head.get("form", 1) < _FORM and not file.is_wheel
 
 
 def _decode(entry: Entry, file: IndexFile) -> DistMetadata:
@@ -180,53 +186,17 @@ def _decode(entry: Entry, file: IndexFile) -> DistMetadata:
             hint=entry.head["hint"],
         )
     body: dict[str, Any] = json.loads(entry.body)
-    kind = "METADATA" if file.is_wheel else "PKG-INFO"
+    source = body.get("source", "METADATA" if file.is_wheel else "PKG-INFO")
     return build_metadata(
         body["name"],
         body["version"],
         body["requires"],
-        origin=f"{kind} of {file.filename}",
+        origin=f"{source} of {file.filename}",
         requires_python=body["python"],
         extras=body["extras"],
         notes=body["notes"],
+        strength=Strength(body.get("strength", Strength.DECLARED)),
     )
-
-
-def _pkg_info(stream: IO[bytes], file: IndexFile) -> str | None:
-    """The PKG-INFO at the top of an sdist; None where it has none."""
-    try:
-        data = _from_zip(stream) if file.filename.endswith(".zip") else _from_tar(stream)
-    except (tarfile.TarError, zipfile.BadZipFile, BadGzipFile, zlib.error, EOFError) as error:
-        message = f"it is no archive that can be read ({error})"
-        raise UnknownError("not-an-sdist", message, origin=file.filename) from None
-    return data.decode("utf-8", "replace") if data is not None else None
-
-
-def _from_tar(stream: IO[bytes]) -> bytes | None:
-    with tarfile.open(fileobj=stream, mode="r:gz") as archive:
-        for entry in archive:
-            if entry.isfile() and _is_top_pkg_info(entry.name):
-                found = archive.extractfile(entry)
-                return found.read(METADATA_LIMIT) if found else None
-    return None
-
-
-def _from_zip(stream: IO[bytes]) -> bytes | None:
-    with zipfile.ZipFile(stream) as archive:
-        for path in archive.namelist():
-            if _is_top_pkg_info(path):
-                return io.BytesIO(archive.read(path)).read(METADATA_LIMIT)
-    return None
-
-
-def _is_top_pkg_info(path: str) -> bool:
-    parts = path.removeprefix("./").split("/")
-    return len(parts) == 2 and parts[1] == "PKG-INFO"
-
-
-def _version_key(text: str | None) -> tuple[int, ...]:
-    parts = (text or "0").split(".")
-    return tuple(int(part) for part in parts) if all(p.isdigit() for p in parts) else (0,)
 
 
 def _digest(stream: IO[bytes]) -> str:

@@ -9,6 +9,7 @@ RECORD (``archive``).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,7 @@ def parse_metadata(text: str, origin: str) -> DistMetadata:
         UsageError: ``bad-metadata`` where Name or Version is missing or malformed.
     """
     raw = read_headers(text)
-    notes: list[str] = []
-    lines = [line for line in raw.get("requires_dist", ()) if _usable(line, origin, notes)]
+    lines, notes = usable(raw.get("requires_dist", ()), origin)
     name, version = _identity(raw, origin)
     return build_metadata(
         name,
@@ -78,20 +78,27 @@ def build_metadata(
     requires_python: str | None,
     extras: list[str] | tuple[str, ...],
     notes: list[str],
+    strength: Strength = Strength.DECLARED,
 ) -> DistMetadata:
-    """Metadata from fields that ``parse_metadata`` has passed before (an index's cache)."""
-    subject, declared = f"{name} {version}", Strength.DECLARED
+    """Metadata from fields that hold: each line of ``requires`` is one that ``usable`` passed."""
+    subject = f"{name} {version}"
     return DistMetadata(
         canonicalize_name(name),
         Version(version),
         tuple(
-            Declared(requirement(line), Evidence(subject, f"needs {line}", declared, origin))
+            Declared(requirement(line), Evidence(subject, f"needs {line}", strength, origin))
             for line in requires
         ),
         requires_python,
         frozenset(map(canonicalize_name, extras)),
         tuple(notes),
     )
+
+
+def usable(lines: Iterable[str], origin: str) -> tuple[list[str], list[str]]:
+    """The lines that are requirements, and a note on each that is none."""
+    notes: list[str] = []
+    return [line for line in lines if _usable(line, origin, notes)], notes
 
 
 @lru_cache(maxsize=65536)
