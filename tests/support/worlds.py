@@ -46,6 +46,9 @@ class WorldIndex:
             files += list(self._files(name, version, _row(row)))
         return IndexPage(name, tuple(files))
 
+    def whole_page(self, name: NormalizedName) -> IndexPage:
+        return self.page(name)
+
     def _files(
         self, name: NormalizedName, version: str, row: dict[str, Any]
     ) -> Iterable[IndexFile]:

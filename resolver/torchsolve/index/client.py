@@ -89,6 +89,15 @@ class IndexClient:
         """
         return self._once.answer(_file_key(file), partial(self._metadata.read, file))
 
+    def whole_page(self, name: str) -> IndexPage:
+        """The page without the cut-off, to say what it hides. Raises what ``page`` raises."""
+        normalized = canonicalize_name(name)
+        for index in self._indexes(normalized):
+            page = self._pages.read(index, normalized, whole=True)
+            if page is not None:
+                return page
+        return IndexPage(normalized, ())
+
     def prefetch(self, names: Iterable[str]) -> None:
         """Begins to read these pages; returns at once and raises nothing."""
         # Offline there is nothing to wait for: threads would only cost time.

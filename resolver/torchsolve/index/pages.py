@@ -42,8 +42,10 @@ class Pages:
     def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
         self._settings, self._http, self._cache = settings, http, cache
 
-    def read(self, index: Index, name: NormalizedName) -> IndexPage | None:
+    def read(self, index: Index, name: NormalizedName, *, whole: bool = False) -> IndexPage | None:
         """The page of a project on this index; None where the index does not have it.
+
+        ``whole``: files that are newer than the cut-off too.
 
         Raises:
             UnknownError: ``offline-miss``, ``index-unreachable``, ``index-forbidden``,
@@ -52,7 +54,7 @@ class Pages:
         entry = self._entry(index, name)
         if entry.head["missing"]:
             return None
-        cutoff = self._settings.exclude_newer
+        cutoff = None if whole else self._settings.exclude_newer
         files = page_files(name, index.label, entry.body, entry.head["prefix"], cutoff)
         return IndexPage(name, tuple(files), tuple(entry.head["notes"]))
 

@@ -6,7 +6,7 @@ position. ``<python>`` and ``<cuda>`` are virtual packages with one option, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from packaging.requirements import Requirement
@@ -222,22 +222,31 @@ class Shelf:
             self._library.index.prefetch_metadata(files)
 
     def unusable(self, requirement: Requirement) -> tuple[Evidence, ...]:
-        """Versions that the requirement names and the target cannot install, and why."""
+        """Why no option fits the requirement: its versions one by one, newest first."""
         package = self.package(make_key(requirement.name))
-        if package.page is None:
-            return ()
         usable = {option.version for option in package.options}
+        files = self._library.index.whole_page(package.name).files
         by_version: dict[Version, list[IndexFile]] = {}
-        for file in package.page.files:
+        for file in files:
             if file.version not in usable and requirement.specifier.contains(file.version):
                 by_version.setdefault(file.version, []).append(file)
         reasons = []
         for version in sorted(by_version, reverse=True):
             reason = why_unusable(by_version[version], self._question.target, self._rules)
             if reason:
-                label, origin = f"{package.name} {version}", f"index page of {package.name}"
-                reasons.append(Evidence(label, reason, Strength.DECLARED, origin))
-        return tuple(reasons)
+                reasons.append(_unusable(f"{package.name} {version}", reason, package.name))
+        return tuple(reasons) or (self._no_version(package.name, files),)
+
+    @staticmethod
+    def _no_version(name: NormalizedName, files: Sequence[IndexFile]) -> Evidence:
+        if not files:
+            return _unusable(name, "is on no index that was asked", name)
+        versions = [file.version for file in files]
+        return _unusable(name, f"has versions {min(versions)} to {max(versions)}, not that", name)
+
+
+def _unusable(subject: str, statement: str, name: str) -> Evidence:
+    return Evidence(subject, statement, Strength.DECLARED, f"index page of {name}")
 
 
 def _virtual(key: str, version: Version) -> Package:

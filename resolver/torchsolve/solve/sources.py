@@ -21,6 +21,9 @@ class Index(Protocol):
     def page(self, name: NormalizedName) -> IndexPage:
         """All files of a project; no files when the index does not have it."""
 
+    def whole_page(self, name: NormalizedName) -> IndexPage:
+        """The same with the files that a cut-off date hides, to explain with."""
+
     def metadata(self, file: IndexFile) -> DistMetadata:
         """Core metadata of one file."""
 
