@@ -122,6 +122,8 @@ def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         entry = archive.next()
         if entry is None:
             return
+        if entry.size < 0:
+            raise tarfile.ReadError("a member has less than no size")
         # It keeps every entry that it has met.
         archive.members.clear()  # type: ignore[attr-defined]
         yield entry

@@ -12,6 +12,7 @@ None of them means unknown, never "no requirements".
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from contextlib import closing, suppress
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from torchsolve.index.members import read_members
 from torchsolve.index.sections import Section, parse_requires_txt, requires_dist
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
 _PKG_INFO, _PYPROJECT = "PKG-INFO", "pyproject.toml"
+_METADATA_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})")
 _SAID_BY_PKG_INFO = frozenset({"requires-dist", "requires-python", "provides-extra"})
 _SAID_BY_PYPROJECT = frozenset({"dependencies", "optional-dependencies", "requires-python"})
 
@@ -147,9 +149,10 @@ class _Said:
 
 def _is_static(fields: RawMetadata) -> bool:
     dynamic = {name.lower() for name in fields.get("dynamic", ())}
-    parts = fields.get("metadata_version", "0").split(".")
-    version = tuple(int(p) for p in parts) if all(p.isdecimal() for p in parts) else (0,)
-    return version >= (2, 2) and _SAID_BY_PKG_INFO.isdisjoint(dynamic)
+    version = _METADATA_VERSION.fullmatch(fields.get("metadata_version", ""))
+    if version is None or (int(version[1]), int(version[2])) < (2, 2):
+        return False
+    return _SAID_BY_PKG_INFO.isdisjoint(dynamic)
 
 
 def _project(data: bytes, file: IndexFile) -> _Said | None:
@@ -202,6 +205,6 @@ def _texts(value: object) -> tuple[str, ...]:
 def _version(*texts: str | None) -> str:
     """The first that is a version."""
     for text in filter(None, texts):
-        with suppress(InvalidVersion):
+        with suppress(ValueError):
             return str(Version(text))
     raise AssertionError("the file's own version is one")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
@@ -151,7 +151,7 @@ def _identity(raw: RawMetadata, origin: str) -> tuple[str, str]:
         raise UsageError("bad-metadata", f"there is no {missing}", origin=origin)
     try:
         Version(version)
-    except InvalidVersion:
+    except ValueError:
         message = f"Version is {version!r}, which is no version"
         raise UsageError("bad-metadata", message, origin=origin) from None
     return name, version
