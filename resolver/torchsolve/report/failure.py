@@ -51,8 +51,14 @@ def _no_plan(resolution: Resolution) -> NoPlanError:
         conflict.reference,
         _place(conflict.cell),
         facts=conflict_facts(conflict),
-        hint=advice or more,
+        hint=advice or _comfyui_hint(conflict) or more,
     )
+
+
+def _comfyui_hint(conflict: Conflict) -> str:
+    if any(fact.subject == "ComfyUI" for fact in conflict.facts):
+        return "another --comfyui VERSION, or --as-of now for a newer one"
+    return ""
 
 
 def _place(cell: str) -> str:

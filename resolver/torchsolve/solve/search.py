@@ -120,10 +120,21 @@ class Search:
         conflict = explain_void(context.tables, context.settings, context.cutoff)
         return Resolution(CellStatus.INFEASIBLE, context.projects, None, conflict, ())
 
-    @staticmethod
-    def _nearest(tried: list[CellOutcome]) -> CellOutcome:
-        """A cell that failed in the solve says more than one whose labels ruled it out."""
-        return next((o for o in tried if o.conflict is None), tried[0])
+    def _nearest(self, tried: list[CellOutcome]) -> CellOutcome:
+        """The cell to explain: with the torch that was asked for, and one that failed in the solve:
+        that says more than labels that ruled it out."""
+        asked = [
+            fact.requirement.specifier
+            for fact in self._facts
+            if fact.requirement is not None and fact.requirement.name == "torch"
+        ]
+
+        def distance(outcome: CellOutcome) -> tuple[int, bool]:
+            torch = outcome.cell.torch
+            misses = sum(torch is None or torch not in specifier for specifier in asked)
+            return (misses, outcome.conflict is not None)
+
+        return min(tried, key=distance)
 
     # -- cells ---------------------------------------------------------------------------------
 

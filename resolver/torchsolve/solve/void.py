@@ -22,6 +22,12 @@ _DROPS: dict[str, Callable[[Settings], Settings]] = {
 }
 
 
+def without(settings: Settings, flag: str) -> Settings | None:
+    """The settings without a flag; None for one that does not choose cells."""
+    loosen = _DROPS.get(flag)
+    return loosen(settings) if loosen is not None else None
+
+
 def explain_void(tables: Facts, settings: Settings, cutoff: datetime | None) -> Conflict:
     """The conflict of filters that leave no cell: a smallest set of them, and the table's row."""
     kept = dict(_values(settings))

@@ -1,0 +1,84 @@
+"""What to change where no cell works: each change was tried and gives a plan.
+
+Tried are, for each fact of the conflict alone: leaving out the flag that states it, and letting go
+of the version that a requirement asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from torchsolve.errors import TorchsolveError
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.package import Declared
+from torchsolve.model.plan import Advice, Conflict, Plan
+from torchsolve.solve.context import Context
+from torchsolve.solve.search import Search
+from torchsolve.solve.void import without
+
+MOST_TRIED = 5
+
+
+def advise(conflict: Conflict, context: Context) -> Conflict:
+    """The conflict with the changes that help, in the order of its facts."""
+    advice: list[Advice] = []
+    for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
+        advice += _by_flag(fact, context)
+        advice += _by_version(fact, context)
+    return replace(conflict, advice=tuple(dict.fromkeys(advice)))
+
+
+def _by_flag(fact: Evidence, context: Context) -> Iterator[Advice]:
+    flag = fact.origin.removeprefix("--")
+    settings = without(context.settings, flag) if fact.origin.startswith("--") else None
+    if settings is not None:
+        found = _plan(replace(context, settings=settings))
+        if found is not None:
+            yield Advice(f"without --{flag}", str(found.cell))
+
+
+def _by_version(fact: Evidence, context: Context) -> Iterator[Advice]:
+    asked = _asked(fact, context)
+    if asked is None or not asked.requirement.specifier:
+        return
+    requirement = asked.requirement
+    found = _plan(_relaxed(asked, context))
+    pin = found.pin(canonicalize_name(requirement.name)) if found is not None else None
+    if found is not None and pin is not None:
+        change = f"{requirement.name}=={pin.version} instead of {requirement} [{fact.origin}]"
+        yield Advice(change, str(found.cell))
+
+
+def _asked(fact: Evidence, context: Context) -> Declared | None:
+    rows = [row for project in context.projects for row in project.requirements]
+    if context.comfyui is not None:
+        rows += context.comfyui.requirements
+    return next((row for row in rows if row.evidence == fact), None)
+
+
+def _relaxed(asked: Declared, context: Context) -> Context:
+    """The context with that requirement's version let go, and nobody else's."""
+    bare = Requirement(str(asked.requirement))
+    bare.specifier = SpecifierSet()
+    wider = replace(asked, requirement=bare)
+
+    def swap(rows: tuple[Declared, ...]) -> tuple[Declared, ...]:
+        return tuple(wider if row == asked else row for row in rows)
+
+    comfyui = context.comfyui
+    if comfyui is not None:
+        comfyui = replace(comfyui, requirements=swap(comfyui.requirements))
+    projects = tuple(replace(p, requirements=swap(p.requirements)) for p in context.projects)
+    return replace(context, projects=projects, comfyui=comfyui)
+
+
+def _plan(context: Context) -> Plan | None:
+    try:
+        return Search(context).resolve().plan
+    except TorchsolveError:
+        return None
