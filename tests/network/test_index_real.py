@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from torchsolve.errors import UnknownError
 from torchsolve.index.client import IndexClient
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.evidence import Strength
 from torchsolve.model.package import IndexFile
 
 pytestmark = pytest.mark.network
@@ -34,6 +36,11 @@ def wheel(client: IndexClient, name: str, version: str, part: str) -> IndexFile:
         for f in client.page(name).files
         if f.version == Version(version) and part in f.filename and f.is_wheel
     )
+
+
+def sdist(client: IndexClient, name: str, version: str) -> IndexFile:
+    files = (f for f in client.page(name).files if not f.is_wheel)
+    return next(f for f in files if f.version == Version(version))
 
 
 def edges(client: IndexClient, file: IndexFile) -> dict[str, str]:
@@ -63,10 +70,58 @@ def test_torchvision_0_1_6_is_yanked(client: IndexClient) -> None:
     assert found["0.22.0"] is None
 
 
-def test_an_old_sdist_is_unknown_not_without_requirements(client: IndexClient) -> None:
-    file = next(f for f in client.page("xformers").files if f.filename == "xformers-0.0.9.tar.gz")
+# What the METADATA of a wheel says that pip built of each (setuptools 84.2.1, Python 3.11).
+BUILT = {
+    ("fvcore", "0.1.5.post20221221"): [
+        "numpy",
+        "yacs>=0.1.6",
+        "pyyaml>=5.1",
+        "tqdm",
+        "termcolor>=1.1",
+        "Pillow",
+        "tabulate",
+        "iopath>=0.1.7",
+        'dataclasses; python_version < "3.7"',
+        'shapely; extra == "all"',
+    ],
+    ("iopath", "0.1.10"): [
+        "tqdm",
+        "typing_extensions",
+        "portalocker",
+        'dataclasses; python_version < "3.7"',
+        'boto3; extra == "aws"',
+    ],
+    ("antlr4-python3-runtime", "4.9.3"): ['typing; python_version < "3.5"'],
+}
+
+
+@pytest.mark.parametrize(("name", "version"), BUILT)
+def test_an_egg_info_claims_what_a_build_gives(
+    client: IndexClient, name: str, version: str
+) -> None:
+    found = client.metadata(sdist(client, name, version))
+    assert [d.requirement for d in found.requires] == list(map(Requirement, BUILT[name, version]))
+    assert {d.evidence.strength for d in found.requires} == {Strength.CLAIMED}
+    assert found.requires_python == (None if name.startswith("antlr4") else ">=3.6")
+
+
+def test_a_pyproject_declares_what_a_build_gives(client: IndexClient) -> None:
+    # Its PKG-INFO is of version 2.1 and has an egg-info beside it.
+    found = client.metadata(sdist(client, "ultralytics", "8.3.0"))
+    assert len(found.requires) == 47
+    assert found.extras == {"dev", "explorer", "export", "extra", "logging"}
+    assert {d.evidence.origin for d in found.requires} == {
+        "pyproject.toml of ultralytics-8.3.0.tar.gz"
+    }
+    lines = {str(d.requirement) for d in found.requires}
+    assert {"torch>=1.8.0", 'coverage[toml]; extra == "dev"'} <= lines
+
+
+def test_an_sdist_of_setup_py_alone_is_unknown_not_without_requirements(
+    client: IndexClient,
+) -> None:
     with pytest.raises(UnknownError) as caught:
-        client.metadata(file)
+        client.metadata(sdist(client, "wget", "3.2"))
     assert caught.value.reference == "no-static-metadata"
 
 

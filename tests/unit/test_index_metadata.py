@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,11 +12,16 @@ from packaging.version import Version
 from support.index_server import FakeFile, Fault, IndexServer
 from support.wheels import Archive, make_metadata, make_sdist, make_wheel
 from torchsolve.errors import UnknownError
+from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.client import IndexClient
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import DistMetadata, IndexFile
 
 WHEEL = make_wheel("demo", "1.0", ["torch==2.7.0", "six; extra == 'x'"], extras=["x"])
+EGG_INFO = make_sdist(
+    "demo", "1.0", metadata_version="2.1", members={"demo.egg-info/requires.txt": b"six\n"}
+)
 # Larger than the tail that is read first, and no zip can make it smaller.
 NOISE = bytes(i * i * 7919 % 251 ^ (i >> 8) % 256 for i in range(300_000))
 LARGE = make_wheel("demo", "1.0", ["six"], members={f"demo/{i}.so": NOISE for i in range(3)})
@@ -35,6 +41,12 @@ def read(
 
 def requires(metadata: DistMetadata) -> list[str]:
     return [str(d.requirement) for d in metadata.requires]
+
+
+def old_entry(tmp_path: Path, archive: Archive, entry: Entry) -> None:
+    """Keeps an entry as it was written before entries told their form."""
+    digest = archive.sha256
+    Cache(tmp_path).write("metadata", f"{digest[:2]}/{digest[2:]}", entry)
 
 
 def file_paths(server: IndexServer) -> list[str]:
@@ -75,6 +87,17 @@ def test_what_was_read_once_is_not_fetched_again(tmp_path: Path) -> None:
         before = len(file_paths(server))
         assert read(tmp_path, server) == first
         assert len(file_paths(server)) == before
+
+
+def test_an_old_entry_still_speaks(tmp_path: Path) -> None:
+    body = {"name": "demo", "version": "1.0", "requires": ["six"], "python": None}
+    old_entry(tmp_path, WHEEL, Entry({}, json.dumps(body | {"extras": [], "notes": []})))
+    with IndexServer({"demo": [FakeFile(WHEEL)]}) as server:
+        found = read(tmp_path, server)
+        assert not file_paths(server)
+    assert found.requires[0].evidence == Evidence(
+        "demo 1.0", "needs six", Strength.DECLARED, f"METADATA of {WHEEL.filename}"
+    )
 
 
 def test_a_metadata_file_of_another_hash_is_an_error(tmp_path: Path) -> None:
@@ -195,6 +218,39 @@ class TestSdists:
         with IndexServer({"demo": [FakeFile(sdist)]}) as server, pytest.raises(UnknownError) as e:
             read(tmp_path, server)
         assert e.value.reference == "no-static-metadata"
+
+    def test_what_an_egg_info_claims_is_a_claim_from_the_cache_too(self, tmp_path: Path) -> None:
+        with IndexServer({"demo": [FakeFile(EGG_INFO)]}) as server:
+            first, second = read(tmp_path, server), read(tmp_path, server)
+            assert file_paths(server) == ["demo-1.0.tar.gz"]
+        assert first == second
+        assert second.requires[0].evidence == Evidence(
+            "demo 1.0",
+            "needs six",
+            Strength.CLAIMED,
+            "demo.egg-info/requires.txt of demo-1.0.tar.gz",
+        )
+
+    def test_an_old_entry_that_says_unknown_is_asked_again(self, tmp_path: Path) -> None:
+        old_entry(
+            tmp_path, EGG_INFO, Entry({"unknown": "demo-1.0.tar.gz says nothing", "hint": ""}, "")
+        )
+        with IndexServer({"demo": [FakeFile(EGG_INFO)]}) as server:
+            assert requires(read(tmp_path, server)) == ["six"]
+
+    def test_offline_an_old_entry_is_better_than_none(self, tmp_path: Path) -> None:
+        old_entry(
+            tmp_path, EGG_INFO, Entry({"unknown": "demo-1.0.tar.gz says nothing", "hint": ""}, "")
+        )
+        with IndexServer({"demo": [FakeFile(EGG_INFO)]}) as server:
+            with client_of(tmp_path, server) as client:
+                file = client.page("demo").files[0]
+            with (
+                IndexClient(IndexSettings(tmp_path, server.url, offline=True)) as offline,
+                pytest.raises(UnknownError) as caught,
+            ):
+                offline.metadata(file)
+        assert caught.value.reference == "no-static-metadata"
 
     @pytest.mark.parametrize(
         "content",

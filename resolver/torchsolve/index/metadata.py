@@ -24,7 +24,6 @@ from torchsolve.index.credentials import redact
 from torchsolve.index.freshness import offline_miss
 from torchsolve.index.http import Http, raise_for_status
 from torchsolve.index.ranges import RangeFile, RangesRefusedError
-from torchsolve.index.sdist import read_sdist
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
@@ -106,6 +105,9 @@ class MetadataReader:
             return read_wheel(stream, file.filename)
 
     def _read_sdist(self, file: IndexFile, url: str) -> DistMetadata:
+        # Imported late: most runs read no sdist, and none that the cache answers.
+        from torchsolve.index.sdist import read_sdist
+
         with self._whole(file, url) as stream:
             found = read_sdist(stream, file)
         if found is None:
