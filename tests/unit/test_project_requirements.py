@@ -81,10 +81,15 @@ def test_odd_lines(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert texts(found) == [str(Requirement(line)) for line in expected]
 
 
+# pip read extras in an egg fragment for years and refuses them since 25.
+NO_LONGER_PIPS = "#egg=name[x]"
+
+
 def test_pip_reads_the_same(tmp_path: Path) -> None:
     folders = [
         write(tmp_path / str(number), {"requirements.txt": text})
         for number, (text, _) in enumerate(ODD)
+        if NO_LONGER_PIPS not in text
     ]
     theirs = pip_reads([folder / "requirements.txt" for folder in folders])
     if theirs is None:
