@@ -355,6 +355,12 @@ class TestForgedArchives:
             read(zip_of({"demo-1.0/PKG-INFO": OLD}, zipfile.ZIP_BZIP2))
         assert caught.value.reference == "not-an-sdist"
 
+    def test_a_zip_member_without_a_name(self) -> None:
+        content = zip_of({"x": b""}).content.replace(b"x", b"\0")
+        with pytest.raises(UnknownError) as caught:
+            read(Archive("demo-1.0.zip", content, b""))
+        assert caught.value.reference == "not-an-sdist"
+
     @pytest.mark.parametrize("seed", range(40))
     def test_damage_anywhere_is_an_answer_or_one_clear_error(self, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311

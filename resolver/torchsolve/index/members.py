@@ -30,6 +30,7 @@ _BROKEN = (
     struct.error,
     OSError,
     EOFError,
+    LookupError,
     ValueError,
     OverflowError,
     RuntimeError,
