@@ -1,0 +1,149 @@
+"""What a compiled wheel is: facts read from its ELF files, never from its names.
+
+Sources: System V gABI (ELF), the symbol versioning part of the LSB, the CUDA fatbin header as it
+was measured against cuobjdump.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Binding(Enum):
+    """``STB_*`` of a dynamic symbol."""
+
+    GLOBAL = "global"
+    WEAK = "weak"
+    UNIQUE = "unique"
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A dynamic symbol that the file needs from another.
+
+    Attributes:
+        version: ``GLIBC_2.32``; None when unversioned.
+        relocated: some relocation uses it; the dynamic linker never looks up one that none uses.
+    """
+
+    name: str
+    version: str | None
+    binding: Binding
+    relocated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionNeed:
+    """An entry of ``.gnu.version_r``: ``library`` must define ``version``, used or not."""
+
+    library: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class GpuCode:
+    """GPU code of one file.
+
+    Attributes:
+        sass: machine code: ``sm_86``, ``sm_90a``, ``sm_100f``; sorted, distinct.
+        ptx: ``(compute_86, 8.7)``: architecture and PTX ISA version, ``""`` when it was not read.
+        lto: LTO-IR, ``lto_90``.
+        compressed: some entries are compressed (their headers tell all the same).
+        unread: why not all of it could be read; None when it was.
+    """
+
+    sass: tuple[str, ...] = ()
+    ptx: tuple[tuple[str, str], ...] = ()
+    lto: tuple[str, ...] = ()
+    compressed: bool = False
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ElfFile:
+    """One ELF file of a wheel.
+
+    Attributes:
+        member: path in the wheel.
+        machine: ``x86_64``, ``aarch64``; others as the ELF number.
+        soname, needed, runpath, rpath: of the dynamic section; rpath and runpath split at ``:``.
+        versions: version needs.
+        undefined: symbols wanted, sorted by name.
+        defined: names of dynamic symbols that it defines, sorted.
+        weak_objects: ``(name, size)`` of defined weak vtables and typeinfo (``_ZTV…``, ``_ZTI…``):
+            what inlined headers of torch left behind.
+        checks: ``(header, line)`` of inlined checks whose strings name a torch header.
+        toolkits: CUDA toolkit versions named in strings (``12.8``).
+        python: ``abi3`` (only limited-API names used), ``cp312`` by init and names, None: not an
+            extension.
+        gpu: None where GPU code was not asked for.
+        unread: why it could not be read (all else is then empty); None when it was.
+    """
+
+    member: str
+    machine: str = ""
+    soname: str | None = None
+    needed: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
+    rpath: tuple[str, ...] = ()
+    versions: tuple[VersionNeed, ...] = ()
+    undefined: tuple[Undefined, ...] = ()
+    defined: tuple[str, ...] = ()
+    weak_objects: tuple[tuple[str, int], ...] = ()
+    checks: tuple[tuple[str, int], ...] = ()
+    toolkits: tuple[str, ...] = ()
+    python: str | None = None
+    gpu: GpuCode | None = None
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WheelBinary:
+    """All ELF files of a wheel.
+
+    Attributes:
+        sha256: of the wheel; None when its bytes came by range and no index announced one.
+        verified: the whole wheel was hashed; else the facts hold for what the index announced.
+        files: sorted by member; empty for a wheel without compiled code.
+        unread: members that could not be read, and why.
+        bytes_read, bytes_total: of the wheel file.
+    """
+
+    filename: str
+    sha256: str | None
+    verified: bool
+    files: tuple[ElfFile, ...]
+    unread: tuple[tuple[str, str], ...] = ()
+    bytes_read: int = 0
+    bytes_total: int = 0
+
+
+class Cause(Enum):
+    """By what a wheel is refuted on a release."""
+
+    SYMBOL = "symbol"
+    LIBRARY = "library"
+    VERSION = "version"
+    LAYOUT = "layout"
+    PYTHON = "python"
+    GPU = "gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of one wheel (or file) on one torch release.
+
+    Attributes:
+        verdict: ``loads``, ``links``, ``refuted``, ``unknown`` or ``pure`` (DESIGN section 2).
+        cause: of a refutation, None otherwise.
+        missing: mangled symbols, sonames or versions that are missing; layouts that differ.
+        reason: one sentence for people, symbols demangled; also why it is only ``links``.
+        member: the file that decided.
+    """
+
+    verdict: str
+    cause: Cause | None = None
+    missing: tuple[str, ...] = ()
+    reason: str = ""
+    member: str | None = None
