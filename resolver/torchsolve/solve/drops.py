@@ -11,49 +11,45 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.evidence import Evidence
 from torchsolve.model.package import Declared
-from torchsolve.model.project import WheelFact
 from torchsolve.solve.question import Rules
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """An edge that is not followed: whose it is, what it asks for, why that is safe."""
+    """An edge that is not followed: whose it is, what it asks for (``name``), why that is safe."""
 
     package: str
+    name: NormalizedName
     dropped: str
     reason: str
-    evidence: tuple[Evidence, ...]
+    evidence: Evidence
 
 
 def find_drop(
-    name: NormalizedName, declared: Declared, rules: Rules, demanded: frozenset[str]
+    package: NormalizedName, declared: Declared, rules: Rules, demanded: frozenset[str]
 ) -> Drop | None:
-    """Why ``name`` need not follow this requirement; None when it must."""
+    """Why ``package`` need not follow this requirement; None when it must."""
     requirement = declared.requirement
-    dependency = canonicalize_name(requirement.name)
-    if (name, dependency) in rules.no_edges:
-        return Drop(name, str(requirement), f"--no-deps {name}:{dependency}", (declared.evidence,))
+    name = canonicalize_name(requirement.name)
+    if (package, name) in rules.no_edges:
+        return _drop(package, declared, f"--no-deps {package}:{name}")
     if requirement.url is None:
         return None
-    if dependency in rules.wheels:
-        beside = _bundled(rules.wheels[dependency][0])
-        reason = "the wheel beside it serves"
-        return Drop(name, str(requirement), reason, (declared.evidence, beside))
-    if dependency in demanded:
-        return Drop(name, str(requirement), "a pin of the plan serves", (declared.evidence,))
+    if name in rules.wheels:
+        return _drop(package, declared, "the wheel beside it serves")
+    if name in demanded:
+        return _drop(package, declared, "a pin of the plan serves")
     return None
 
 
-def drop_all(name: NormalizedName, requires: Iterable[Declared]) -> tuple[Drop, ...]:
+def drop_all(package: NormalizedName, requires: Iterable[Declared]) -> tuple[Drop, ...]:
     """Every edge of a package named by ``--no-deps NAME``."""
-    return tuple(
-        Drop(name, str(row.requirement), f"--no-deps {name}", (row.evidence,)) for row in requires
-    )
+    return tuple(_drop(package, row, f"--no-deps {package}") for row in requires)
 
 
-def _bundled(wheel: WheelFact) -> Evidence:
-    file = wheel.file
-    place = file.place or file.filename
-    return Evidence(file.name, f"is bundled as {file.filename}", Strength.CLAIMED, place)
+def _drop(package: NormalizedName, declared: Declared, reason: str) -> Drop:
+    requirement = declared.requirement
+    name = canonicalize_name(requirement.name)
+    return Drop(package, name, str(requirement), reason, declared.evidence)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
-from torchsolve.model.evidence import Evidence
+from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import (
     DroppedEdge,
@@ -62,7 +62,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         verdict=plan_verdict(pins, context.settings.trust_labels),
         pins=pins,
         exceptions=drops,
-        gpu=gpu_coverage(cell, pins),
+        gpu=gpu_coverage(cell, pins, context.tables),
         gpus_asked=tuple(sorted({gpu.capability for gpu in context.gpus})),
         driver_min=driver_minimum(cell, context.tables, context.gpus),
         system_packages=system_packages(pins, cell.image.os, context.tables),
@@ -191,9 +191,22 @@ def plan_verdict(pins: Iterable[Pin], trust_labels: bool) -> PlanVerdict:
 
 
 def _drops(problem: Problem, picks: dict[str, int]) -> tuple[DroppedEdge, ...]:
-    drops = [drop for key, i in picks.items() for drop in problem.drops(key, i)]
-    rows = {DroppedEdge(d.package, d.dropped, d.reason, d.evidence) for d in drops}
+    rows = set()
+    for key, position in picks.items():
+        for drop in problem.drops(key, position):
+            evidence = (drop.evidence, *_server(problem, picks, drop.name))
+            rows.add(DroppedEdge(drop.package, drop.dropped, drop.reason, evidence))
     return tuple(sorted(rows, key=lambda row: (row.package, row.dropped)))
+
+
+def _server(problem: Problem, picks: dict[str, int], name: NormalizedName) -> tuple[Evidence, ...]:
+    """The bundled wheel of the plan that serves in place of what was dropped."""
+    position = picks.get(name)
+    wheel = problem.package(name).options[position].wheel if position is not None else None
+    if wheel is None:
+        return ()
+    place = wheel.file.place or wheel.file.filename
+    return (Evidence(name, f"is bundled as {wheel.file.filename}", Strength.CLAIMED, place),)
 
 
 def _labels(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:

@@ -15,17 +15,21 @@ from torchsolve.solve.cells import Cell
 from torchsolve.solve.guards import driver_floor
 
 
-def gpu_coverage(cell: Cell, pins: Iterable[Pin]) -> GpuCoverage:
-    """Compute capabilities that the torch build covers.
+def gpu_coverage(cell: Cell, pins: Iterable[Pin], tables: Facts) -> GpuCoverage:
+    """Known compute capabilities that the torch build covers; Tegra's are left out, as unknown.
 
     Not complete where the plan holds other wheels with GPU code: those were not read.
     """
     build = cell.build
     if build is None or not build.sms:
         return GpuCoverage()
-    native = tuple(sorted({sm.rstrip("af") for sm in build.sms}, key=dotted_key))
-    complete = not any(pin.torch_coupled for pin in pins)
-    return GpuCoverage(native=native, ptx=tuple(build.ptx), complete=complete)
+    known = sorted((row.capability for row in tables.gpus.sms), key=dotted_key)
+    covered = {name: coverage(build.sms, build.ptx, name) for name in known}
+    return GpuCoverage(
+        native=tuple(name for name, how in covered.items() if how == "native"),
+        ptx=tuple(name for name, how in covered.items() if how == "ptx"),
+        complete=not any(pin.torch_coupled for pin in pins),
+    )
 
 
 def driver_minimum(cell: Cell, tables: Facts, gpus: Sequence[Gpu]) -> str | None:
