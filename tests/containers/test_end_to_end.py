@@ -124,6 +124,28 @@ def statuses(report: dict[str, Any], prefix: str) -> dict[str, str]:
     return {c["name"]: c["status"] for c in report["checks"] if c["name"].startswith(prefix)}
 
 
+def test_a_changed_node_does_not_install_torch_again(
+    built: Built, node: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / node.name
+    shutil.copytree(node, changed)
+    with (changed / "__init__.py").open("a") as file:
+        file.write("\n# another commit\n")
+    again = tmp_path / "again"
+    torchsolve(
+        "resolve", changed, "--torch", "2.7.0", "--image", built.kind.os,
+        "--comfyui", HERE / "comfyui", "-o", again,
+    )  # fmt: skip
+    torchsolve("build", again, "--tag", f"{TAG}:again", *ca_options())
+    log = (again / "build.log").read_text()
+    steps = re.findall(
+        r"^#(\d+) \[(?:torch|final) [^]]*\] (?:RUN|COPY) .*requirements", log, re.MULTILINE
+    )
+    installs = [step for step in steps if f"#{step} CACHED" in log]
+    assert steps
+    assert installs == steps, log[-3000:]
+
+
 def test_the_image_passes(built: Built) -> None:
     report = smoke(built, built.image, 0)
     assert report["status"] == "passed"
