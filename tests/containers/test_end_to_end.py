@@ -182,6 +182,22 @@ def test_the_inventory_of_the_image(built: Built) -> None:
     assert {"xformers", "standin-kernels"} <= {dist["name"] for dist in found["dists"]}
 
 
+def test_a_layer_on_the_image_leaves_its_torch_alone(built: Built, tmp_path: Path) -> None:
+    asked = tmp_path / "requirements.txt"
+    asked.write_text("einops\ntorch\n")
+    layered = tmp_path / "layered"
+    done = torchsolve("resolve", asked, "--base", built.image, "-o", layered, "--json")
+    plan = json.loads(done.stdout)["plan"]
+    assert plan["strategy"] == "layered"
+    kept = {pin["name"] for pin in plan["pins"] if pin["index"] == "base"}
+    assert "torch" in kept
+    assert "einops" not in kept
+    torchsolve("build", layered, "--tag", f"{TAG}:layered", *ca_options())
+    report = smoke(Built(layered, f"{TAG}:layered", built.kind), f"{TAG}:layered", 0)
+    assert statuses(report, "versions:einops") == {"versions:einops": "passed"}
+    assert statuses(report, "versions:torch") != {}
+
+
 def test_an_xformers_of_another_torch_fails_though_it_imports(built: Built) -> None:
     step = "pip install --no-cache-dir --no-deps xformers==0.0.29.post2"
     image = derived(built, "mismatch", f"unset PIP_CONSTRAINT; {step}")
