@@ -22,6 +22,7 @@ from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.project.load import ReadOptions, load
+from torchsolve.solve.cells import refuse_unknown
 from torchsolve.solve.context import Context
 from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.search import Search
@@ -81,6 +82,7 @@ def _context(
     tables = load_facts()
     family = tables.torch.family
     gpus = tuple(tables.gpus.find(name) for name in settings.gpus)
+    refuse_unknown(tables, settings)
     if progress is not None:
         progress.stage("reading projects", len(references))
     base = _index_settings(settings)

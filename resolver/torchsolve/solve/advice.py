@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from torchsolve.errors import TorchsolveError
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.package import Declared
-from torchsolve.model.plan import Advice, Conflict, Plan
+from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
 from torchsolve.solve.context import Context
 from torchsolve.solve.search import Search
 from torchsolve.solve.void import without
@@ -39,7 +39,7 @@ def _by_flag(fact: Evidence, context: Context) -> Iterator[Advice]:
     if settings is not None:
         found = _plan(replace(context, settings=settings))
         if found is not None:
-            yield Advice(f"without --{flag}", str(found.cell))
+            yield Advice(f"without --{flag}", _named(found))
 
 
 def _by_version(fact: Evidence, context: Context) -> Iterator[Advice]:
@@ -51,7 +51,12 @@ def _by_version(fact: Evidence, context: Context) -> Iterator[Advice]:
     pin = found.pin(canonicalize_name(requirement.name)) if found is not None else None
     if found is not None and pin is not None:
         change = f"{requirement.name}=={pin.version} instead of {requirement} [{fact.origin}]"
-        yield Advice(change, str(found.cell))
+        yield Advice(change, _named(found))
+
+
+def _named(plan: Plan) -> str:
+    unread = plan.verdict is PlanVerdict.UNKNOWN
+    return f"{plan.cell}, not all of which could be read" if unread else str(plan.cell)
 
 
 def _asked(fact: Evidence, context: Context) -> Declared | None:

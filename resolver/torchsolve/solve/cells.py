@@ -14,6 +14,7 @@ from datetime import datetime
 from packaging.version import Version
 
 from torchsolve.config import Settings
+from torchsolve.errors import UsageError
 from torchsolve.facts import Facts
 from torchsolve.facts.torch import TorchBuild, TorchRelease
 from torchsolve.model.evidence import Evidence, Strength
@@ -70,6 +71,24 @@ class Cell:
     def torch_facts(self) -> tuple[Evidence, Evidence]:
         """Torch and CUDA."""
         return (self.torch_fact, self.cuda_fact)
+
+
+def refuse_unknown(tables: Facts, settings: Settings) -> None:
+    """Raises UsageError for a CUDA tag or a base image that no table knows: a slip of the pen."""
+    tags = {build.cuda for release in tables.torch.releases for build in release.builds}
+    for tag in settings.cuda:
+        if tag not in tags:
+            known = " ".join(map(str, sorted(tags)))
+            raise UsageError(
+                "unknown-cuda-tag", f"no torch was built for {tag}", origin="--cuda", hint=known
+            )
+    images = {name for image in _catalogue(tables, settings) for name in (image.ref, image.os)}
+    for name in settings.image:
+        if name not in images:
+            hint = "torchsolve facts show images; an image of your own is for --base"
+            raise UsageError(
+                "unknown-image", f"{name} is not in the catalogue", origin="--image", hint=hint
+            )
 
 
 def fixed_by(settings: Settings) -> frozenset[str]:
@@ -149,7 +168,7 @@ def _builds(release: TorchRelease, settings: Settings) -> list[TorchBuild]:
 def _images(tables: Facts, cuda: CudaTag, settings: Settings) -> list[BaseImage]:
     """Base images for a CUDA tag: of each OS and flavor the newest patch."""
     newest: dict[tuple[str, str, str], BaseImage] = {}
-    for image in tables.images.all:
+    for image in _catalogue(tables, settings):
         if not _image_fits(image, cuda, settings):
             continue
         key = (image.ref.partition(":")[0], image.os, image.flavor)
@@ -161,6 +180,12 @@ def _images(tables: Facts, cuda: CudaTag, settings: Settings) -> list[BaseImage]
         if best is None or _freshness(image) > _freshness(best):
             newest[key] = image
     return sorted(newest.values(), key=_image_order)
+
+
+def _catalogue(tables: Facts, settings: Settings) -> tuple[BaseImage, ...]:
+    """Images that were seen lately; those of older lists only where one is named."""
+    images = tables.images
+    return (*images.all, *images.unverified) if settings.image else images.all
 
 
 def _freshness(image: BaseImage) -> tuple[bool, tuple[int, ...]]:

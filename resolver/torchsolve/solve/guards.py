@@ -38,8 +38,15 @@ def guard_gpus(cell: Cell, gpus: Sequence[Gpu]) -> Facts_:
                 _D,
                 "matrices/torch.toml",
             )
-            return (asked, has)
+            return (asked, has, *_fixed(cell))
     return ()
+
+
+def _fixed(cell: Cell) -> Facts_:
+    """Torch and CUDA, as far as the user fixed them: another choice of theirs may help."""
+    flags = ("torch", "cuda")
+    facts = zip(flags, cell.torch_facts, strict=True)
+    return tuple(fact for flag, fact in facts if flag in cell.fixed)
 
 
 def guard_driver(cell: Cell, tables: Facts, gpus: Sequence[Gpu], driver: str | None) -> Facts_:
