@@ -82,7 +82,7 @@ def refuse_unknown(tables: Facts, settings: Settings) -> None:
             raise UsageError(
                 "unknown-cuda-tag", f"no torch was built for {tag}", origin="--cuda", hint=known
             )
-    images = {name for image in _catalogue(tables, settings) for name in (image.ref, image.os)}
+    images = {name for image in catalogue(tables, settings) for name in (image.ref, image.os)}
     for name in settings.image:
         if name not in images:
             hint = "torchsolve facts show images; an image of your own is for --base"
@@ -168,7 +168,7 @@ def _builds(release: TorchRelease, settings: Settings) -> list[TorchBuild]:
 def _images(tables: Facts, cuda: CudaTag, settings: Settings) -> list[BaseImage]:
     """Base images for a CUDA tag: of each OS and flavor the newest patch."""
     newest: dict[tuple[str, str, str], BaseImage] = {}
-    for image in _catalogue(tables, settings):
+    for image in catalogue(tables, settings):
         if not _image_fits(image, cuda, settings):
             continue
         key = (image.ref.partition(":")[0], image.os, image.flavor)
@@ -182,7 +182,7 @@ def _images(tables: Facts, cuda: CudaTag, settings: Settings) -> list[BaseImage]
     return sorted(newest.values(), key=_image_order)
 
 
-def _catalogue(tables: Facts, settings: Settings) -> tuple[BaseImage, ...]:
+def catalogue(tables: Facts, settings: Settings) -> tuple[BaseImage, ...]:
     """Images that were seen lately; those of older lists only where one is named."""
     images = tables.images
     return (*images.all, *images.unverified) if settings.image else images.all

@@ -10,7 +10,8 @@ from torchsolve.config import Settings
 from torchsolve.facts import Facts
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.plan import Conflict
-from torchsolve.solve.cells import torch_cells
+from torchsolve.model.version import dotted_key
+from torchsolve.solve.cells import catalogue, torch_cells
 
 _DROPS: dict[str, Callable[[Settings], Settings]] = {
     "cell": lambda s: replace(s, cell=None),
@@ -86,8 +87,17 @@ def _rows(tables: Facts, settings: Settings, kept: dict[str, str]) -> list[Evide
         newest = tables.torch.releases[0].version.public
         text = f"end at {newest}, and none is named so"
         return [Evidence("torch releases", text, Strength.DECLARED, "matrices/torch.toml")]
-    images = sorted({image.os for image in tables.images.all})
-    return [Evidence("base images", f"exist for {', '.join(images)}", Strength.DECLARED, _IMAGES)]
+    return _image_rows(tables, settings)
+
+
+def _image_rows(tables: Facts, settings: Settings) -> list[Evidence]:
+    images = catalogue(tables, settings)
+    rows = []
+    for name in settings.image or sorted({image.os for image in images}):
+        cuda = {i.cuda for i in images if name in (i.ref, i.os) and i.cuda is not None}
+        text = f"exists for CUDA {', '.join(sorted(cuda, key=dotted_key)) or 'none'} only"
+        rows.append(Evidence(name, text, Strength.DECLARED, _IMAGES))
+    return rows
 
 
 _IMAGES = "matrices/images.toml"
