@@ -1,0 +1,134 @@
+"""A local wheel → what its compiled files are.
+
+In: a path or bytes that can be sought in. Out: ``WheelBinary``. Members are inflated one after the
+other, large ones into a temporary file, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from torchsolve.errors import UsageError
+from torchsolve.model.binary import ElfFile, WheelBinary
+from torchsolve.wheel.elf import read_elf
+from torchsolve.wheel.elf_source import CHUNK, BytesSource, FileSource, Source
+
+_IN_MEMORY = 32 * 1024 * 1024
+# The largest library of any torch wheel has 1.1 GB.
+_MAX_MEMBER = 8 * 1024 * 1024 * 1024
+_LIBRARY = re.compile(r"\.so(\.[0-9A-Za-z_]+)*$|\.pyd$")
+_BINARY_FOLDER = re.compile(r"(^|/)(bin|scripts|[^/]+\.libs|lib)/[^/.]+$")
+
+
+def read_binaries(source: Path | IO[bytes], filename: str, *, gpu: bool = False) -> WheelBinary:
+    """All ELF files of a local wheel.
+
+    Args:
+        filename: the wheel's name, for errors and evidence.
+        gpu: read GPU code too (inflates large members to their end).
+
+    Raises:
+        UsageError: ``not-a-wheel`` where it is no zip archive that can be read.
+    """
+    with _stream(source, filename) as stream:
+        digest = _sha256(stream)
+        total = stream.seek(0, io.SEEK_END)
+        files, unread = _read_members(stream, gpu)
+    return WheelBinary(
+        filename,
+        digest,
+        verified=True,
+        files=tuple(files),
+        unread=tuple(unread),
+        bytes_read=total,
+        bytes_total=total,
+    )
+
+
+def _sha256(stream: IO[bytes]) -> str:
+    digest = sha256()
+    while block := stream.read(CHUNK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _stream(source: Path | IO[bytes], filename: str) -> Iterator[IO[bytes]]:
+    try:
+        if isinstance(source, Path):
+            with source.open("rb") as stream:
+                yield stream
+        else:
+            source.seek(0)
+            yield source
+    except zipfile.BadZipFile as error:
+        raise _not_a_wheel(f"it is no zip archive that can be read ({error})", filename) from None
+    except OSError as error:
+        raise _not_a_wheel(error.strerror or "it cannot be read", filename) from None
+
+
+def _not_a_wheel(why: str, origin: str) -> UsageError:
+    return UsageError("not-a-wheel", why, origin=origin, hint="fetch the file again")
+
+
+def _read_members(stream: IO[bytes], gpu: bool) -> tuple[list[ElfFile], list[tuple[str, str]]]:
+    files: list[ElfFile] = []
+    unread: list[tuple[str, str]] = []
+    with zipfile.ZipFile(stream) as archive:
+        for info in sorted(archive.infolist(), key=lambda info: info.filename):
+            if not may_be_binary(info.filename):
+                continue
+            try:
+                found = _read_member(archive, info, gpu)
+            except (
+                zipfile.BadZipFile,
+                zlib.error,
+                EOFError,
+                NotImplementedError,
+                RuntimeError,
+            ) as error:
+                found = ElfFile(info.filename, unread=f"the archive's member is damaged: {error}")
+            if found is None:
+                continue
+            files.append(found)
+            if found.unread:
+                unread.append((info.filename, found.unread))
+    return files, unread
+
+
+def may_be_binary(member: str) -> bool:
+    """Whether a member can be an ELF file, by its name; its first bytes decide."""
+    return bool(_LIBRARY.search(member) or _BINARY_FOLDER.search(member))
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, gpu: bool) -> ElfFile | None:
+    if info.file_size > _MAX_MEMBER:
+        return ElfFile(info.filename, unread=f"it claims {info.file_size} bytes")
+    with archive.open(info) as member:
+        head = member.read(4)
+        if head != b"\x7fELF":
+            return None
+        with _inflated(member, head, info.file_size) as source:
+            return read_elf(source, info.filename, gpu=gpu)
+
+
+@contextmanager
+def _inflated(member: IO[bytes], head: bytes, size: int) -> Iterator[Source]:
+    if size <= _IN_MEMORY:
+        yield BytesSource(head + member.read())
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(head)
+        while block := member.read(CHUNK):
+            file.write(block)
+        file.flush()
+        yield FileSource(file, file.tell())

@@ -1,0 +1,53 @@
+"""Strings that compilers leave in a file: inlined checks of torch's headers, CUDA toolkits.
+
+``TORCH_INTERNAL_ASSERT`` puts its whole message into read-only data:
+``… INTERNAL ASSERT FAILED at "/…/torch/include/c10/core/TensorImpl.h":1300, please …``. A plain
+``TORCH_CHECK`` passes its line as an immediate and leaves the header's name alone, which says
+nothing of the release.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from torchsolve.wheel.elf_source import Source, chunks
+
+_CHECK = re.compile(rb'torch/include/([!-!#-~]{1,200}?\.(?:h|hpp|cuh|inl))":(\d{1,6})[,\0 ]')
+_TOOLKIT = re.compile(rb"(?:release |V)(\d{1,2}\.\d{1,2})(?:, V|\.\d{1,3}\b)")
+_TOOLS = b"Cuda compilation tools, "
+_OVERLAP = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """``checks``: (header below ``torch/include/``, line), sorted; ``toolkits``: sorted."""
+
+    checks: tuple[tuple[str, int], ...]
+    toolkits: tuple[str, ...]
+
+
+def read_strings(source: Source, ranges: tuple[tuple[int, int], ...]) -> Strings:
+    """What the given ``(start, end)`` ranges of a file say."""
+    checks: set[tuple[str, int]] = set()
+    toolkits: set[str] = set()
+    for start, end in ranges:
+        for _, block in chunks(source, start, end, _OVERLAP):
+            if b"torch/include/" in block:
+                checks |= {(m[1].decode(), int(m[2])) for m in _CHECK.finditer(block)}
+            toolkits |= _toolkits(block)
+    return Strings(
+        tuple(sorted(checks)),
+        tuple(sorted(toolkits, key=lambda text: tuple(map(int, text.split("."))))),
+    )
+
+
+def _toolkits(block: bytes) -> set[str]:
+    found: set[str] = set()
+    at = block.find(_TOOLS)
+    while at >= 0:
+        match = _TOOLKIT.match(block, at + len(_TOOLS))
+        if match:
+            found.add(match[1].decode())
+        at = block.find(_TOOLS, at + len(_TOOLS))
+    return found
