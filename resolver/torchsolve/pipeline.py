@@ -175,10 +175,12 @@ def _inventory(settings: Settings) -> ImageInventory | None:
         from torchsolve.image.inventory import load as load_inventory
 
         return load_inventory(Path(settings.base))
+    from torchsolve.build.base import build_base
     from torchsolve.build.docker import DockerEngine
     from torchsolve.image.inspect import inspect
 
-    return inspect(settings.base, DockerEngine())
+    path = Path(settings.base)
+    return inspect(build_base(path) if path.is_file() else settings.base, DockerEngine())
 
 
 def _comfyui(

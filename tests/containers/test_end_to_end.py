@@ -186,7 +186,9 @@ def test_a_layer_on_the_image_leaves_its_torch_alone(built: Built, tmp_path: Pat
     asked = tmp_path / "requirements.txt"
     asked.write_text("einops\ntorch\n")
     layered = tmp_path / "layered"
-    done = torchsolve("resolve", asked, "--base", built.image, "-o", layered, "--json")
+    own = tmp_path / "Dockerfile.own"
+    own.write_text(f"FROM {built.image}\nENV MINE=1\n")
+    done = torchsolve("resolve", asked, "--base", own, "-o", layered, "--json")
     plan = json.loads(done.stdout)["plan"]
     assert plan["strategy"] == "layered"
     kept = {pin["name"] for pin in plan["pins"] if pin["index"] == "base"}

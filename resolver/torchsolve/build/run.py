@@ -114,7 +114,7 @@ def build(directory: Path, options: BuildOptions, on_line: OnLine | None = None)
         code, log = _run(client, command, directory / LOG, _Redactor(secrets), on_line)
         image_id = id_file.read_text().strip() if id_file.exists() else ""
     if code:
-        raise _failure(code, log, directory / LOG)
+        raise failure(code, log, directory / LOG)
     return BuildResult("built", tag, image_id, directory / LOG, diagnose(log))
 
 
@@ -197,7 +197,8 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
             yield raw.decode("utf-8", "replace").rstrip("\r\n")
 
 
-def _failure(code: int, log: str, path: Path) -> BuildError:
+def failure(code: int, log: str, path: Path) -> BuildError:
+    """The error of a build that ended with ``code``; ``path`` is where its user looks."""
     causes = diagnose(log)
     said = complaint(log)
     tail = tuple(line for line in log.splitlines() if line.strip())[-_TAIL:]
