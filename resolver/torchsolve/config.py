@@ -50,6 +50,7 @@ class Settings:
         no_deps: PEP 503 ``name`` (all its edges are dropped) or ``name:dep`` (one is).
         overrides: requirements that replace whatever anyone else asks of the same name.
         evidence: ``metadata``, or ``names``: METADATA of torch-coupled wheels is not read.
+        engine: which one answers; ``both``: the core, with resolvelib as a witness.
         comfyui: a version, a path, ``none``, or None: chosen by date for a node.
         index: None is the default index. ``extra_index``: further simple indexes.
         torch_index: ``auto``, ``default`` (never ask the torch index) or its URL.
@@ -76,6 +77,7 @@ class Settings:
     trust_labels: bool = False
     allow_unknown: bool = False
     evidence: Literal["names", "metadata"] = "metadata"
+    engine: Literal["core", "resolvelib", "both"] = "both"
     comfyui: str | None = None
     cell: CellId | None = None
     source: Literal["clone", "copy"] = "clone"
@@ -201,6 +203,7 @@ _OPTIONS: dict[str, _Option] = {
     "trust-labels": _Option("trust_labels", bool, flag=True),
     "allow-unknown": _Option("allow_unknown", bool, flag=True),
     "evidence": _Option("evidence", _choice("names", "metadata", later={"binary": _BINARIES})),
+    "engine": _Option("engine", _choice("core", "resolvelib", "both")),
     "comfyui": _Option("comfyui", _text),
     "cell": _Option("cell", CellId.parse),
     "source": _Option("source", _choice("clone", "copy")),

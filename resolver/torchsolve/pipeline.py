@@ -25,6 +25,7 @@ from torchsolve.project.load import ReadOptions, load
 from torchsolve.solve.cells import refuse_unknown
 from torchsolve.solve.context import Context
 from torchsolve.solve.core import CoreEngine
+from torchsolve.solve.resolvelib_engine import ResolvelibEngine
 from torchsolve.solve.search import Search
 from torchsolve.solve.strategy import resolve_in
 
@@ -106,7 +107,8 @@ def _context(
             index_for=lambda url: client.with_torch(url, family if url else frozenset()),
             default_url=wanted.default_url or default_index_url(),
             direct=Direct(client, options),
-            engine=CoreEngine(),
+            engine=ResolvelibEngine() if settings.engine == "resolvelib" else CoreEngine(),
+            witnessed=settings.engine == "both",
             tick=_ticker(progress),
         )
 

@@ -20,6 +20,7 @@ from torchsolve.solve.packages import Library
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Question, Rules
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
+from torchsolve.solve.witness import witness
 
 ENGINES: tuple[Engine, ...] = (CoreEngine(), ResolvelibEngine())
 engines = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
@@ -51,10 +52,19 @@ def test_world(case: dict[str, Any], engine: Engine) -> None:
         assert pins(problem, answer) == case["pins"]
         assert isinstance(answer, Solved)
         assert broken_edges(problem, answer.picks) == ()
+        assert witness(problem, answer.picks) == ""
         return
     assert isinstance(answer, Infeasible)
     conflict, _ = explain(asked, lambda q: solve(index, q, engine), "a-cell")
     assert sorted(fact.statement for fact in conflict.facts) == sorted(case["conflict"])
+
+
+def test_a_witness_does_not_repeat_what_it_is_told() -> None:
+    index = WorldIndex({"a": {"1": [], "2": ["b<2"]}, "b": {"1": [], "2": []}})
+    problem, answer = solve(index, question(["a", "b"]))
+    assert isinstance(answer, Solved)
+    newest_b = {**answer.picks, "b": 0}
+    assert witness(problem, newest_b).endswith("chose otherwise for b")
 
 
 NAMES = ("a", "b", "c", "d")

@@ -22,6 +22,7 @@ class Resolution:
         untried: how many cells the filters left that were not tried, since one was good enough.
         reasons: what could not be decided, when unknown.
         chosen_because: why this cell and not an earlier one, one line each.
+        witness: what the second engine said of the plan where it did not agree.
         asked: pin name and the evidence of each requirement on it, in the order of the pins.
     """
 
@@ -34,6 +35,7 @@ class Resolution:
     reasons: tuple[Evidence, ...] = ()
     chosen_because: tuple[str, ...] = ()
     asked: tuple[tuple[str, Evidence], ...] = ()
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True)

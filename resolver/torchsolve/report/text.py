@@ -267,6 +267,8 @@ def _notes(resolution: Resolution) -> list[Block]:
     plan_notes = resolution.plan.notes if resolution.plan else ()
     notes = [note for project in resolution.projects for note in project.notes]
     lines = list(dict.fromkeys([*notes, *plan_notes]))
+    if resolution.witness:
+        lines.append(resolution.witness)
     if resolution.untried:
         lines.append(f"{counted(resolution.untried, 'further cell')} not tried")
     return [Block(tuple(row(redact(line)) for line in lines), "Notes")] if lines else []

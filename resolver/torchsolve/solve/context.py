@@ -25,6 +25,7 @@ class Context:
         index_for: the index to ask; a torch index's URL sends the torch family there, None keeps
             all names on the default index.
         default_url: of the default index, for the lock.
+        witnessed: whether a second engine is asked about the plan that is shown.
         tick: called with a line before each cell, for progress.
     """
 
@@ -40,3 +41,4 @@ class Context:
     direct: DirectReader
     engine: Engine
     tick: Callable[[str], None]
+    witnessed: bool = False

@@ -41,9 +41,10 @@ class Pick(NamedTuple):
 
 
 class _Provider(AbstractProvider[Edge, Pick, str]):
-    def __init__(self, problem: Problem, confirm: Confirm) -> None:
+    def __init__(self, problem: Problem, confirm: Confirm, preferred: Mapping[str, int]) -> None:
         self.problem = problem
         self.confirm = confirm
+        self.preferred = preferred
         self._order: dict[str, int] = {}
 
     def identify(self, requirement_or_candidate: Edge | Pick) -> str:
@@ -97,7 +98,8 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
     def _survivors(
         self, key: str, mask: int, known: Mapping[str, Iterator[Edge]]
     ) -> Iterator[Pick]:
-        for position in bits(mask):
+        first = 1 << self.preferred.get(key, 0) & mask
+        for position in (*bits(first), *bits(mask & ~first)):
             if not self._is_broken(key, position, known):
                 yield Pick(key, position)
 
@@ -120,16 +122,20 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
 
 
 class ResolvelibEngine:
-    """The first engine. A run ends after ``rounds`` rounds with ``GaveUp``."""
+    """A run ends after ``rounds`` rounds with ``GaveUp``.
+
+    ``preferred``: options to try before newer ones, by package.
+    """
 
     name = "resolvelib"
 
-    def __init__(self, rounds: int = ROUNDS) -> None:
+    def __init__(self, rounds: int = ROUNDS, preferred: Mapping[str, int] | None = None) -> None:
         self._rounds = rounds
+        self._preferred = preferred or {}
 
     def solve(self, problem: Problem, confirm: Confirm = confirm_all) -> Answer:
         """Answer the problem. Raises UnknownError when an index is out of reach."""
-        provider = _Provider(problem, confirm)
+        provider = _Provider(problem, confirm, self._preferred)
         problem.prefetch(problem.roots)
         resolver: Resolver[Edge, Pick, str] = Resolver(provider, BaseReporter())
         try:

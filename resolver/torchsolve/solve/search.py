@@ -36,6 +36,7 @@ from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Fact, Question
 from torchsolve.solve.told import chosen_because, requirements_on_pins
 from torchsolve.solve.void import explain_void
+from torchsolve.solve.witness import witness
 
 MOST_SOLVED = 8
 
@@ -113,6 +114,7 @@ class Search:
             outcome.because if status is CellStatus.UNKNOWN else (),
             chosen_because(outcome, self._context.settings, self._context.tables),
             requirements_on_pins(*picked) if picked is not None else (),
+            witness(*picked) if picked is not None and self._context.witnessed else "",
         )
 
     def _void(self) -> Resolution:
