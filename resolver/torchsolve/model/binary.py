@@ -50,7 +50,7 @@ class GpuCode:
         ptx: ``(compute_86, 8.7)``: architecture and PTX ISA version, ``""`` when it was not read.
         lto: LTO-IR, ``lto_90``.
         compressed: some entries are compressed (their headers tell all the same).
-        unread: why not all of it could be read; None when it was.
+        unread: why not all of it could be read (what was read stands); None when it was.
     """
 
     sass: tuple[str, ...] = ()
@@ -75,8 +75,9 @@ class ElfFile:
             what inlined headers of torch left behind.
         checks: ``(header, line)`` of inlined checks whose strings name a torch header.
         toolkits: CUDA toolkit versions named in strings (``12.8``).
-        python: ``abi3`` (only limited-API names used), ``cp312`` by init and names, None: not an
-            extension.
+        python: of an extension module: ``abi3`` (limited-API names alone), else ``cp312`` by its
+            file name, ``cp`` where that does not say; None: not an extension module.
+        python_floor: of ``abi3``: the first Python with all names that it uses, ``3.9``.
         gpu: None where GPU code was not asked for.
         unread: why it could not be read (all else is then empty); None when it was.
     """
@@ -94,6 +95,7 @@ class ElfFile:
     checks: tuple[tuple[str, int], ...] = ()
     toolkits: tuple[str, ...] = ()
     python: str | None = None
+    python_floor: str | None = None
     gpu: GpuCode | None = None
     unread: str | None = None
 

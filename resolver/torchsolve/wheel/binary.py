@@ -12,7 +12,9 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -22,10 +24,14 @@ from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.wheel.elf import read_elf
 from torchsolve.wheel.elf_source import CHUNK, BytesSource, FileSource, Source
 
-_IN_MEMORY = 32 * 1024 * 1024
+_IN_MEMORY = 16 * 1024 * 1024
+# zlib lets other threads run: two inflate at once, each with at most _IN_MEMORY twice.
+_THREADS = 2
 # The largest library of any torch wheel has 1.1 GB.
 _MAX_MEMBER = 8 * 1024 * 1024 * 1024
 _LIBRARY = re.compile(r"\.so(\.[0-9A-Za-z_]+)*$|\.pyd$")
+# Of a member: checksum, deflate, end, method, encryption (zipfile raises RuntimeError for that).
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _BINARY_FOLDER = re.compile(r"(^|/)(bin|scripts|[^/]+\.libs|lib)/[^/.]+$")
 
 
@@ -81,28 +87,12 @@ def _not_a_wheel(why: str, origin: str) -> UsageError:
 
 
 def _read_members(stream: IO[bytes], gpu: bool) -> tuple[list[ElfFile], list[tuple[str, str]]]:
-    files: list[ElfFile] = []
-    unread: list[tuple[str, str]] = []
-    with zipfile.ZipFile(stream) as archive:
-        for info in sorted(archive.infolist(), key=lambda info: info.filename):
-            if not may_be_binary(info.filename):
-                continue
-            try:
-                found = _read_member(archive, info, gpu)
-            except (
-                zipfile.BadZipFile,
-                zlib.error,
-                EOFError,
-                NotImplementedError,
-                RuntimeError,
-            ) as error:
-                found = ElfFile(info.filename, unread=f"the archive's member is damaged: {error}")
-            if found is None:
-                continue
-            files.append(found)
-            if found.unread:
-                unread.append((info.filename, found.unread))
-    return files, unread
+    with zipfile.ZipFile(stream) as archive, ThreadPoolExecutor(_THREADS, "members") as pool:
+        members = [info for info in archive.infolist() if may_be_binary(info.filename)]
+        members.sort(key=lambda info: info.filename)
+        found = pool.map(partial(_read_member, archive, gpu=gpu), members)
+        files = [file for file in found if file is not None]
+    return files, [(file.member, file.unread) for file in files if file.unread]
 
 
 def may_be_binary(member: str) -> bool:
@@ -110,15 +100,20 @@ def may_be_binary(member: str) -> bool:
     return bool(_LIBRARY.search(member) or _BINARY_FOLDER.search(member))
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, gpu: bool) -> ElfFile | None:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, gpu: bool) -> ElfFile | None:
+    """One member; None where it is no ELF file."""
+    name = info.filename
     if info.file_size > _MAX_MEMBER:
-        return ElfFile(info.filename, unread=f"it claims {info.file_size} bytes")
-    with archive.open(info) as member:
-        head = member.read(4)
-        if head != b"\x7fELF":
-            return None
-        with _inflated(member, head, info.file_size) as source:
-            return read_elf(source, info.filename, gpu=gpu)
+        return ElfFile(name, unread=f"it claims {info.file_size} bytes")
+    try:
+        with archive.open(info) as member:
+            head = member.read(4)
+            if head != b"\x7fELF":
+                return None
+            with _inflated(member, head, info.file_size) as source:
+                return read_elf(source, name, gpu=gpu)
+    except _DAMAGE as error:
+        return ElfFile(name, unread=f"the archive's member is damaged: {error}")
 
 
 @contextmanager

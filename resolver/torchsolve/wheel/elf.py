@@ -7,7 +7,9 @@ no torch wheel holds gives an ``ElfFile`` whose ``unread`` says why. Nothing is 
 from __future__ import annotations
 
 from torchsolve.model.binary import ElfFile, GpuCode
+from torchsolve.wheel.elf_front import Entries, leading_entries
 from torchsolve.wheel.elf_image import Image, Tag, dynamic_entries, read_image, string_at
+from torchsolve.wheel.elf_python import python_abi
 from torchsolve.wheel.elf_source import BytesSource, Source, Unreadable
 from torchsolve.wheel.elf_strings import Strings, read_strings
 from torchsolve.wheel.elf_tables import read_symbols, string_table, version_needs
@@ -29,16 +31,36 @@ def read_elf(
     try:
         image = read_image(source)
         found = read_strings(source, ((0, source.reach),)) if strings else Strings((), ())
-        return _elf_file(image, member, found, read_gpu(image) if gpu else None)
+        entries = dynamic_entries(image)
+        return _elf_file(image, entries, member, found, read_gpu(image) if gpu else None)
     except Unreadable as reason:
         return ElfFile(member, unread=str(reason))
 
 
-def _elf_file(image: Image, member: str, found: Strings, gpu: GpuCode | None) -> ElfFile:
-    entries = dynamic_entries(image)
+def read_leading(source: Source, member: str) -> ElfFile | None:
+    """The facts that the leading bytes tell, of a file that GNU ld left as it made it.
+
+    No more is read than its tables; None where they are not at the front (``elf_front``).
+    """
+    try:
+        image = read_image(source)
+        entries = leading_entries(image, member)
+        if entries is None:
+            return None
+        found = read_strings(source, ((0, source.reach),))
+        return _elf_file(image, entries, member, found, None)
+    except Unreadable as reason:
+        return ElfFile(member, unread=str(reason))
+
+
+def _elf_file(
+    image: Image, entries: Entries, member: str, found: Strings, gpu: GpuCode | None
+) -> ElfFile:
     dynamic = dict(entries)
     names = string_table(image, dynamic)
     symbols = read_symbols(image, dynamic, names)
+
+    python, floor = python_abi(member, symbols.undefined, symbols.defined)
 
     def values(tag: Tag) -> list[str]:
         return [string_at(names, value) for key, value in entries if key == tag]
@@ -56,7 +78,8 @@ def _elf_file(image: Image, member: str, found: Strings, gpu: GpuCode | None) ->
         weak_objects=symbols.weak_objects,
         checks=found.checks,
         toolkits=found.toolkits,
-        python=None,
+        python=python,
+        python_floor=floor,
         gpu=gpu,
     )
 

@@ -81,6 +81,8 @@ def _split(
         if not binding or not at:
             continue
         name = strings[at : find(b"\0", at)]
+        if not name:
+            continue
         if section:
             if other & 3 in (0, 3):
                 defined.append(name)

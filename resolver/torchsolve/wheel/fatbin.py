@@ -1,8 +1,15 @@
 """GPU code in an ELF file: fatbins, their entries, machine code, PTX and LTO-IR.
 
 A fatbin is a header (magic, version, header size, size of all entries) and entries, each with a
-header that tells kind, architecture and flags even where its payload is compressed. Sources:
-measured against ``cuobjdump`` on real wheels (``tests/bench/cuobjdump.py``).
+header that tells kind, architecture, flags and, for PTX, the ISA version, even where its payload
+is compressed. ``fatbinary`` of CUDA 13.5 can pack entries of one kind into one (``--concat``): kind
+256, whose header holds theirs. Kinds and flags were measured with ``ptxas`` and ``fatbinary`` of
+CUDA 13.0 and 13.5, and held against ``cuobjdump -all`` on real wheels (tests/bench/cuobjdump.py).
+
+Two sections hold them. ``.nv_fatbin`` is what the runtime is given. ``__nv_relfatbin`` holds the
+objects of separate compilation before they were linked: the runtime links them when it loads, from
+machine code or from PTX (both seen on an H100 with code linked for sm_80 alone; LTO-IR is not used
+so), wherefore they count, though ``cuobjdump`` lists them with ``-all`` only.
 """
 
 from __future__ import annotations
@@ -13,16 +20,34 @@ from dataclasses import dataclass, field
 
 from torchsolve.model.binary import GpuCode
 from torchsolve.wheel.elf_image import Image, read_sections
-from torchsolve.wheel.elf_source import Source, Unreadable, chunks
+from torchsolve.wheel.elf_source import Source, Unreadable
 
-_MAGIC = 0xBA55ED50.to_bytes(4, "little")
+_OPENING = bytes.fromhex("50ed55ba01001000")
 _FATBIN = struct.Struct("<IHHQ")
-_ENTRY = struct.Struct("<HHIQ8xHHI")
-_ENTRY_HEAD = 64
-_SECTIONS = (".nv_fatbin", "__nv_relfatbin")
-_MAX_ENTRIES = 1_000_000
+# kind, format version, header size (packed: offset), payload size, compressed size, offset of an
+# extension, ISA minor and major, architecture, flags; the rest of the 64 bytes is not needed.
+_ENTRY = struct.Struct("<HHIQIIHHI8xQ16x")
+_PTX, _SASS, _LTO, _PACKED = 1, 2, 8, 256
+_COMPRESSED = 0x1000 | 0x2000 | 0x8000
+_SPECIFIC = 0x100000
+_FAMILY = 0x200000
 
-PTX, ELF, LTO = 1, 2, 8
+SECTIONS = (".nv_fatbin", "__nv_relfatbin")
+# libtorch_cuda has 40,000 entries.
+_MAX_ENTRIES = 1_000_000
+_MAX_HEADER = 1024 * 1024
+_FIRST_LOOK, _LARGEST_LOOK = 4096, 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    kind: int
+    head: int
+    size: int
+    extension: int
+    isa: str
+    arch: int
+    flags: int
 
 
 @dataclass(slots=True)
@@ -32,84 +57,124 @@ class _Found:
     lto: set[str] = field(default_factory=set)
     compressed: bool = False
     entries: int = 0
+    strange: set[int] = field(default_factory=set)
 
 
 def read_gpu(image: Image) -> GpuCode:
-    """GPU code of a file; what cannot be read is said in ``unread``."""
+    """GPU code of a file. What lies about its size or is of an unknown kind stands in ``unread``.
+
+    Where section headers are stripped, the whole file is searched.
+    """
     found = _Found()
-    unread: str | None = None
-    try:
-        for start, end in _ranges(image):
-            _read_range(image.source, start, end, found)
-    except Unreadable as reason:
-        unread = str(reason)
+    unread: list[str] = []
+    for start, end in _ranges(image):
+        try:
+            _read_range(image.source, start, min(end, image.source.size), found)
+        except Unreadable as reason:
+            unread.append(str(reason))
+    if found.strange:
+        unread.append(f"entries of unknown kind {', '.join(map(str, sorted(found.strange)))}")
     return GpuCode(
         tuple(sorted(found.sass, key=_order)),
         tuple(sorted(found.ptx, key=lambda pair: (_order(pair[0]), pair[1]))),
         tuple(sorted(found.lto, key=_order)),
         found.compressed,
-        unread,
+        "; ".join(unread) or None,
     )
 
 
 def _order(name: str) -> tuple[int, str]:
     digits = "".join(c for c in name if c.isdigit())
-    return (int(digits or 0), name)
+    return int(digits or 0), name
 
 
 def _ranges(image: Image) -> list[tuple[int, int]]:
-    """Sections of GPU code; the whole file where section headers are stripped."""
     sections = read_sections(image)
     if not sections:
         return [(0, image.source.size)]
-    return [(s.offset, s.offset + s.size) for s in sections if s.name in _SECTIONS and s.size]
+    return [(s.offset, s.offset + s.size) for s in sections if s.name in SECTIONS and s.size]
 
 
 def _read_range(source: Source, start: int, end: int, found: _Found) -> None:
-    at = start
-    while (at := _next_fatbin(source, at, end)) >= 0:
-        at = _read_fatbin(source, at, end, found)
+    at = _next_fatbin(source, start, end)
+    while at is not None:
+        stop = _read_fatbin(source, at, end, found)
+        at = _next_fatbin(source, stop, end)
 
 
-def _next_fatbin(source: Source, start: int, end: int) -> int:
-    for offset, block in chunks(source, start, end, _FATBIN.size):
-        at = block.find(_MAGIC)
-        while at >= 0:
-            if (offset + at) % 8 == 0 and block[at + 4 : at + 8] == b"\1\0\x10\0":
-                return offset + at
-            at = block.find(_MAGIC, at + 1)
-    return -1
+def _next_fatbin(source: Source, start: int, end: int) -> int | None:
+    """The next header, on a multiple of eight; mostly it is near, so the first looks are short."""
+    at, size = -(-start // 8) * 8, _FIRST_LOOK
+    while at + _FATBIN.size <= end:
+        block = source.read_at(at, min(size, end - at))
+        hit = block.find(_OPENING)
+        while hit >= 0:
+            if (at + hit) % 8 == 0:
+                return at + hit
+            hit = block.find(_OPENING, hit + 1)
+        at += max(8, (len(block) - 8) // 8 * 8)
+        size = min(size * 4, _LARGEST_LOOK)
+    return None
 
 
 def _read_fatbin(source: Source, at: int, end: int, found: _Found) -> int:
+    """Notes the entries of the fatbin at an offset; returns the offset of its end."""
     _, _, head, size = _FATBIN.unpack(source.read_at(at, _FATBIN.size))
     stop: int = at + head + size
     if stop > end:
-        raise Unreadable(f"the fatbin at {at:#x} claims {size} bytes, past the end of its section")
-    for kind, arch, flags, isa in _entries(source, at + head, stop, found):
-        _note(found, kind, arch, flags, isa)
+        raise Unreadable(f"the fatbin at {at:#x} claims {size} bytes, more than there are")
+    entry_at: int = at + head
+    while entry_at + _ENTRY.size <= stop:
+        entry = _entry(source.read_at(entry_at, _ENTRY.size))
+        after = entry_at + entry.head + entry.size
+        if not _ENTRY.size <= entry.head <= _MAX_HEADER or after > stop:
+            raise Unreadable(f"the fatbin entry at {entry_at:#x} lies about its size")
+        if entry.kind == _PACKED:
+            found.compressed |= bool(entry.flags & _COMPRESSED)
+            for packed in _packed(source.read_at(entry_at, entry.head), entry.extension):
+                _note(found, packed)
+        else:
+            _note(found, entry)
+        entry_at = after
     return stop
 
 
-def _entries(
-    source: Source, at: int, stop: int, found: _Found
-) -> Iterator[tuple[int, int, int, str]]:
-    while at + _ENTRY_HEAD <= stop:
-        raw = source.read_at(at, _ENTRY_HEAD)
-        kind, _, head, size, minor, major, arch = _ENTRY.unpack_from(raw)
-        flags = int.from_bytes(raw[40:48], "little")
-        found.entries += 1
-        if head < _ENTRY_HEAD or at + head + size > stop or found.entries > _MAX_ENTRIES:
-            raise Unreadable(f"the fatbin entry at {at:#x} lies about its size")
-        yield kind, arch, flags, f"{major}.{minor}"
-        at += head + size
+def _entry(raw: bytes) -> _Entry:
+    kind, _, head, size, _, extension, minor, major, arch, flags = _ENTRY.unpack(raw)
+    return _Entry(kind, head, size, extension, f"{major}.{minor}", arch, flags)
 
 
-def _note(found: _Found, kind: int, arch: int, flags: int, isa: str) -> None:
-    name = f"{arch}{'a' if flags & 0x100000 else ''}"
-    if kind == PTX:
-        found.ptx.add((f"compute_{name}", isa))
-    elif kind == ELF:
+def _packed(head: bytes, at: int) -> Iterator[_Entry]:
+    """Headers of the entries in a packed one: their number, the bytes of all, then each.
+
+    A header has 64 bytes, and with an extension 12 more and the bytes that it says, rounded up.
+    """
+    if at + 8 > len(head):
+        raise Unreadable("a packed fatbin entry has no room for its headers")
+    count = int.from_bytes(head[at : at + 4], "little")
+    at += 8
+    for _ in range(count):
+        if at + _ENTRY.size > len(head):
+            raise Unreadable(f"a packed fatbin entry claims {count} entries")
+        entry = _entry(head[at : at + _ENTRY.size])
+        yield entry
+        at += _ENTRY.size
+        if entry.extension:
+            at += -(-(12 + int.from_bytes(head[at + 4 : at + 8], "little")) // 8) * 8
+
+
+def _note(found: _Found, entry: _Entry) -> None:
+    found.entries += 1
+    if found.entries > _MAX_ENTRIES:
+        raise Unreadable(f"it has more than {_MAX_ENTRIES} entries of GPU code")
+    found.compressed |= bool(entry.flags & _COMPRESSED)
+    variant = "a" if entry.flags & _SPECIFIC else "f" if entry.flags & _FAMILY else ""
+    name = f"{entry.arch}{variant}"
+    if entry.kind == _PTX:
+        found.ptx.add((f"compute_{name}", entry.isa))
+    elif entry.kind == _SASS:
         found.sass.add(f"sm_{name}")
-    elif kind == LTO:
+    elif entry.kind == _LTO:
         found.lto.add(f"lto_{name}")
+    else:
+        found.strange.add(entry.kind)
