@@ -116,6 +116,14 @@ BROKEN = [
     ("runtime", 'needs = ["git"]', 'needs = ["hg"]', "hg is not described"),
     ("models", 'mirror = "PIA', 'mirror = "PIO', "has no row"),
     ("models", 'gated = "manual"', 'gated = "by hand"', "is none of manual, auto, no"),
+    # binary interfaces
+    ("layouts", 'effect = "refutes"', 'effect = "rejects"', "is none of refutes, links"),
+    ("layouts", 'fields = ["TensorImpl"]', 'fields = ["_ZTVN3c1010TensorImplE"]', "2 times"),
+    ("layouts", 'use = "symbolic"', 'use = "storages"', "symbolic: no rule asks for it"),
+    ("layouts", 'symbols = "_ZNR5', 'symbols = "(_ZNR5', "symbols = "),
+    ("stable_abi", 'version = "2.10.0"', 'version = "2.8.0"', "promised before anything was"),
+    ("stable_abi", "torch_list_size", "torch_call_dispatcher", "stands there 2 times"),
+    ("libstdcxx", 'glibcxx = "3.4.30"', 'glibcxx = "3.4.28"', "12: no newer than 11"),
     # any table
     ("gpus", 'source = "legacy"', 'source = "nobody"', "source 'nobody' is not in [sources]"),
     ("models", "[sources]", '[sources]\nspare = "x"', "source spare is named by no row"),

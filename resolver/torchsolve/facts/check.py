@@ -319,6 +319,26 @@ def _models(facts: Facts) -> Iterator[str]:
             yield f"{where} {row.repo}: its mirror {row.mirror} has no row"
 
 
+def _abi(facts: Facts) -> Iterator[str]:
+    where = "matrices/layouts.toml"
+    layouts = facts.layouts
+    keys = [(rule.use, field) for rule in layouts.rules for field in rule.fields]
+    yield from _twice(where, keys)
+    for use in layouts.uses.values():
+        if use.id not in {rule.use for rule in layouts.rules}:
+            yield f"{where} {use.id}: no rule asks for it"
+        if not (use.symbols or use.headers or use.derives):
+            yield f"{where} {use.id}: nothing shows it"
+    where = "matrices/stable_abi.toml"
+    yield from _twice(where, (name for row in facts.stable_abi.shims for name in row.names))
+    for row in facts.stable_abi.shims:
+        if row.version < facts.stable_abi.floor:
+            yield f"{where} {row.version}: promised before anything was"
+    for older, newer in pairwise(facts.libstdcxx):
+        if dotted_key(newer.glibcxx) <= dotted_key(older.glibcxx):
+            yield f"matrices/libstdcxx.toml {newer.gcc}: no newer than {older.gcc} before it"
+
+
 def _files(facts: Facts) -> Iterator[str]:
     """After all other checks: every file was read, every source is named by a row."""
     for path in sorted(facts.folder.glob("*.toml")):
@@ -344,5 +364,6 @@ _CHECKS: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _system,
     _systems_of_packages,
     _models,
+    _abi,
     _files,
 )

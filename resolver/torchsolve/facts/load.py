@@ -7,6 +7,14 @@ from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from torchsolve.facts.abi import (
+    LayoutTable,
+    RuntimeRow,
+    StableTable,
+    parse_layouts,
+    parse_libstdcxx,
+    parse_stable,
+)
 from torchsolve.facts.comfyui import ComfyTable, parse_comfyui
 from torchsolve.facts.companions import (
     CompanionRow,
@@ -159,6 +167,21 @@ class Facts:
     def runtime_needs(self) -> Mapping[str, tuple[str, ...]]:
         """Distribution → names of its needs, ``compiler``."""
         return {row.name: row.needs for row in self.runtime.distributions}
+
+    @cached_property
+    def layouts(self) -> LayoutTable:
+        """Which differing layouts of torch do what to which wheels."""
+        return parse_layouts(self._table("layouts"))
+
+    @cached_property
+    def stable_abi(self) -> StableTable:
+        """What PyTorch promises of its stable ABI."""
+        return parse_stable(self._table("stable_abi"))
+
+    @cached_property
+    def libstdcxx(self) -> tuple[RuntimeRow, ...]:
+        """Symbol versions of GCC's run time, oldest first."""
+        return parse_libstdcxx(self._table("libstdcxx"))
 
     def package_of(self, wanted: str, system: OsRow) -> str | None:
         """The package of a soname or a need (``compiler``) on an OS; None when not known."""
