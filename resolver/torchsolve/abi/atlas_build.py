@@ -1,0 +1,229 @@
+"""Builds records of torch releases and of the CUDA wheels beside them, out of what an index has.
+
+A record is a file of its own in the work folder, written whole: a build that was broken off goes on
+where it was. A wheel is fetched whole (its libraries are 95 % of it), checked against the index's
+hash, read library by library and deleted; nothing of it is run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
+from typing import IO, Protocol, TypeVar, cast
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from torchsolve.abi.record import (
+    CudaRecord,
+    Record,
+    dump,
+    load,
+    load_cuda,
+    read_cuda,
+    read_torch,
+)
+from torchsolve.errors import UnknownError, UsageError
+from torchsolve.model.package import IndexFile
+from torchsolve.model.target import Platform, Target
+from torchsolve.model.version import PythonVersion
+from torchsolve.wheel.filename import parse
+
+# One Python a release is enough: export sets differ in hashed names alone.
+_PYTHON = PythonVersion(3, 11)
+_TARGET = Target.of(_PYTHON, Platform("linux/amd64"), "2.40")
+_META = "cuda-toolkit"
+# Whose names are kept for every version: wheels need some that only newer ones have.
+CUDA_PACKAGES = (
+    "nvidia-cuda-runtime-cu11",
+    "nvidia-cuda-runtime-cu12",
+    "nvidia-cuda-runtime",
+    "nvidia-cuda-nvrtc-cu11",
+    "nvidia-cuda-nvrtc-cu12",
+    "nvidia-cuda-nvrtc",
+    "nvidia-nvjitlink-cu12",
+    "nvidia-nvjitlink",
+)
+
+R = TypeVar("R", Record, CudaRecord)
+
+
+class Source(Protocol):
+    """What a build asks of an index."""
+
+    def files(self, name: str) -> Sequence[IndexFile]:
+        """Files of a project, newest version first."""
+        ...
+
+    def requires(self, file: IndexFile) -> Sequence[Requirement]:
+        """Requires-Dist of a file."""
+        ...
+
+    def fetch(self, file: IndexFile, target: IO[bytes]) -> object:
+        """Writes the file into ``target``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where and how to build.
+
+    Attributes:
+        work: folder of the records; wheels lie there while they are read (3 GB a job at most).
+        jobs: releases at the same time.
+        say: told of each record that was read.
+    """
+
+    source: Source
+    work: Path
+    jobs: int = 2
+    compiler: str = "g++"
+    say: Callable[[str], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A release with the CUDA wheels that its METADATA brings."""
+
+    torch: Record
+    cuda: tuple[CudaRecord, ...]
+
+
+def build(releases: Sequence[Version], shop: Workshop) -> tuple[Built, ...]:
+    """Reads these releases.
+
+    Raises:
+        UsageError: ``no-such-release``.
+        UnknownError: what a record or the index raises. What was read before stays in the folder.
+    """
+    shop.work.mkdir(parents=True, exist_ok=True)
+    files = [torch_file(version, shop.source) for version in releases]
+    with ThreadPoolExecutor(shop.jobs) as pool:
+        return tuple(pool.map(lambda file: _release(file, shop), files))
+
+
+def cuda_tables(shop: Workshop) -> tuple[CudaRecord, ...]:
+    """Reads every version of the packages of ``CUDA_PACKAGES`` that the index has."""
+    shop.work.mkdir(parents=True, exist_ok=True)
+    files = [
+        file
+        for package in CUDA_PACKAGES
+        for version in {f.version for f in _wheels(package, shop.source)}
+        if (file := _newest(package, str(version), shop.source))
+    ]
+    with ThreadPoolExecutor(shop.jobs) as pool:
+        return tuple(pool.map(lambda file: _cuda(file, shop), files))
+
+
+def torch_releases(source: Source) -> tuple[Version, ...]:
+    """Releases that the index has a wheel of, oldest first; pre-releases are none."""
+    found = {Version(file.version.public) for file in _wheels("torch", source)}
+    return tuple(sorted(version for version in found if not version.is_prerelease))
+
+
+def torch_file(version: Version, source: Source) -> IndexFile:
+    """The wheel that is read for a release. Raises UsageError ``no-such-release``."""
+    files = [f for f in _wheels("torch", source) if f.version.public == version.public]
+    if not files:
+        message = f"the index has no wheel of torch {version} for Linux on x86_64"
+        raise UsageError("no-such-release", message, origin=str(version))
+    return max(files, key=lambda file: parse(file.filename).build)
+
+
+def _wheels(name: str, source: Source) -> list[IndexFile]:
+    tags = frozenset(_TARGET.tags())
+    return [
+        file
+        for file in source.files(name)
+        if file.is_wheel and file.url and not tags.isdisjoint(parse(file.filename).tags)
+    ]
+
+
+def _newest(name: str, specifier: str, source: Source) -> IndexFile | None:
+    wanted = Requirement(f"{name}=={specifier}" if specifier[0].isdigit() else name + specifier)
+    fitting = [f for f in _wheels(name, source) if wanted.specifier.contains(f.version, True)]
+    return max(fitting, key=lambda file: (file.version, file.filename), default=None)
+
+
+def _release(file: IndexFile, shop: Workshop) -> Built:
+    record = _kept(file, shop, load, _read_torch(shop))
+    brought = tuple(_cuda(found, shop) for found in _closure(record.requires, shop.source))
+    shop.say(f"torch {record.version}: {len(record.libraries)} libraries")
+    return Built(record, brought)
+
+
+def _cuda(file: IndexFile, shop: Workshop) -> CudaRecord:
+    return _kept(file, shop, load_cuda, _read_cuda(shop))
+
+
+def _closure(requires: Sequence[str], source: Source) -> Iterator[IndexFile]:
+    """The CUDA wheels that Requires-Dist lines pin, through ``cuda-toolkit`` where there is one."""
+    for requirement in _holding(map(Requirement, requires), frozenset()):
+        if requirement.name == _META:
+            file = _newest(_META, str(requirement.specifier), source)
+            inner = source.requires(file) if file else ()
+            lines = [str(one) for one in _holding(inner, frozenset(requirement.extras))]
+            yield from _closure([line.partition(";")[0] for line in lines], source)
+        elif requirement.name.startswith("nvidia-"):
+            file = _newest(requirement.name, str(requirement.specifier), source)
+            if file is not None:
+                yield file
+
+
+def _holding(found: Iterable[Requirement], extras: frozenset[str]) -> Iterator[Requirement]:
+    environment = cast("dict[str, str]", _TARGET.marker_environment())
+    for requirement in found:
+        marker = requirement.marker
+        if marker is None or any(
+            marker.evaluate({**environment, "extra": extra}) for extra in ("", *sorted(extras))
+        ):
+            yield requirement
+
+
+def _read_torch(shop: Workshop) -> Callable[[Path, str, IndexFile], Record]:
+    def read(path: Path, sha256: str, _: IndexFile) -> Record:
+        return read_torch(path, sha256, shop.work, compiler=shop.compiler)
+
+    return read
+
+
+def _read_cuda(shop: Workshop) -> Callable[[Path, str, IndexFile], CudaRecord]:
+    def read(path: Path, sha256: str, file: IndexFile) -> CudaRecord:
+        return read_cuda(path, sha256, shop.work, file.name, str(file.version))
+
+    return read
+
+
+def _kept(
+    file: IndexFile,
+    shop: Workshop,
+    load_record: Callable[[Path], R | None],
+    read: Callable[[Path, str, IndexFile], R],
+) -> R:
+    path = shop.work / f"{file.filename}.record"
+    known = load_record(path)
+    if known is not None and (file.sha256 is None or known.sha256 == file.sha256):
+        return known
+    with _fetched(file, shop) as (wheel, sha256):
+        record = read(wheel, sha256, file)
+    dump(record, path)
+    return record
+
+
+@contextmanager
+def _fetched(file: IndexFile, shop: Workshop) -> Iterator[tuple[Path, str]]:
+    with tempfile.TemporaryDirectory(dir=shop.work) as folder:
+        path = Path(folder) / file.filename
+        with path.open("w+b") as target:
+            shop.source.fetch(file, target)
+            target.seek(0)
+            sha256 = file_digest(target, "sha256").hexdigest()
+        if file.sha256 not in (None, sha256):
+            message = f"its sha256 is {sha256}, the index says {file.sha256}"
+            raise UnknownError("hash-mismatch", message, origin=file.filename)
+        yield path, sha256
