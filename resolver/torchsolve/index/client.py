@@ -26,6 +26,7 @@ from torchsolve.index.metadata import ARCHIVE_LIMIT, MetadataReader
 from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.binary import WheelBinary
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 
 
@@ -41,7 +42,7 @@ class IndexClient:
         urls = [settings.default_url, settings.torch_url, *settings.extra, *settings.find_links]
         self._credentials = Credentials(tuple(url for url in urls if url))
         self._http = Http(settings, self._credentials)
-        cache = Cache(settings.cache_dir)
+        self._cache = cache = Cache(settings.cache_dir)
         self._pages = Pages(settings, self._http, cache)
         self._flat = FlatPages(settings, self._http, cache)
         self._metadata = MetadataReader(settings, self._http, cache)
@@ -88,6 +89,20 @@ class IndexClient:
                 ``file-not-readable``, ``cache-not-writable``.
         """
         return self._once.answer(_file_key(file), partial(self._metadata.read, file))
+
+    def read_remote(self, file: IndexFile, *, gpu: bool = False) -> WheelBinary:
+        """The compiled files of a wheel; with their GPU code where that is asked for.
+
+        Raises:
+            UnknownError: what ``page`` raises; ``not-a-wheel``, ``hash-mismatch``, ``no-address``,
+                ``cache-not-writable``.
+        """
+        # Imported late: most runs are answered by names and METADATA.
+        from torchsolve.index.binaries import BinaryReader
+
+        reader = BinaryReader(self.settings, self._http, self._cache)
+        key = ("binaries", gpu, file.sha256 or file.url, file.filename)
+        return self._once.answer(key, partial(reader.read, file, gpu=gpu))
 
     def whole_page(self, name: str) -> IndexPage:
         """The page without the cut-off, to say what it hides. Raises what ``page`` raises."""

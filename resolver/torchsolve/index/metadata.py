@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -119,31 +119,40 @@ class MetadataReader:
             )
         return found
 
-    @contextmanager
-    def _whole(self, file: IndexFile, url: str) -> Iterator[IO[bytes]]:
-        with self._stream(url) as stream:
-            digest = _digest(stream)
-            if file.sha256 is not None and digest != file.sha256:
-                raise _mismatch(url, file.sha256, digest)
-            stream.seek(0)
-            yield stream
+    def _whole(self, file: IndexFile, url: str) -> AbstractContextManager[IO[bytes]]:
+        return whole_file(self._http, self._cache, file, url)
 
-    @contextmanager
-    def _stream(self, url: str) -> Iterator[IO[bytes]]:
-        if url.startswith("file:"):
-            with _open_local(url) as local:
-                yield local
-            return
-        try:
-            with TemporaryFile(dir=self._cache.scratch()) as target:
-                self._http.download(url, target, limit=ARCHIVE_LIMIT)
-                yield target
-        except OSError as error:
-            message = f"a download cannot be kept: {error.strerror or error}"
-            hint = "make room, or give another --cache-dir"
-            raise UnknownError(
-                "cache-not-writable", message, origin=redact(url), hint=hint
-            ) from None
+
+@contextmanager
+def whole_file(http: Http, cache: Cache, file: IndexFile, url: str) -> Iterator[IO[bytes]]:
+    """A file downloaded whole for as long as it is open, its hash checked.
+
+    Raises:
+        UnknownError: ``hash-mismatch``, ``cache-not-writable``, ``file-not-readable`` and what
+            ``Http.download`` raises.
+    """
+    with _stream(http, cache, url) as stream:
+        digest = _digest(stream)
+        if file.sha256 is not None and digest != file.sha256:
+            raise _mismatch(url, file.sha256, digest)
+        stream.seek(0)
+        yield stream
+
+
+@contextmanager
+def _stream(http: Http, cache: Cache, url: str) -> Iterator[IO[bytes]]:
+    if url.startswith("file:"):
+        with _open_local(url) as local:
+            yield local
+        return
+    try:
+        with TemporaryFile(dir=cache.scratch()) as target:
+            http.download(url, target, limit=ARCHIVE_LIMIT)
+            yield target
+    except OSError as error:
+        message = f"a download cannot be kept: {error.strerror or error}"
+        hint = "make room, or give another --cache-dir"
+        raise UnknownError("cache-not-writable", message, origin=redact(url), hint=hint) from None
 
 
 def _open_local(url: str) -> IO[bytes]:

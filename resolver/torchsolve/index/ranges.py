@@ -73,6 +73,24 @@ class RangeFile(io.RawIOBase):
         self._position = end
         return len(data)
 
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+        return self._size
+
+    @property
+    def held(self) -> int:
+        """Bytes that were fetched for reads."""
+        return sum(len(block) for _, block in self._blocks)
+
+    def fetch(self, start: int, end: int) -> bytes:
+        """Bytes from ``start`` to ``end``, as far as there are any; not kept, on any thread."""
+        end = min(end, self._size)
+        if start >= end:
+            return b""
+        known = self._known(start, end)
+        return self._asked(start, end)[1] if known is None else known
+
     def _known(self, start: int, end: int) -> bytes | None:
         for first, block in self._blocks:
             if first <= start and end <= first + len(block):
@@ -86,13 +104,16 @@ class RangeFile(io.RawIOBase):
         return size
 
     def _fetch(self, start: int, end: int) -> None:
+        self._blocks.append(self._asked(start, end))
+
+    def _asked(self, start: int, end: int) -> tuple[int, bytes]:
         answer = self._get(f"bytes={start}-{end - 1}")
         first, size = _content_range(answer)
         if size != self._size:
             raise UnknownError(
                 "index-error", "the file changed while it was read", origin=redact(self._url)
             )
-        self._blocks.append((first, answer.body))
+        return first, answer.body
 
     def _get(self, asked: str) -> Response:
         headers = {"Range": asked, "Accept-Encoding": "identity"}

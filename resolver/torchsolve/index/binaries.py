@@ -1,0 +1,142 @@
+"""What the compiled files of a remote wheel are, read by range and kept by the wheel's sha256.
+
+In: a file of an index. Out: ``WheelBinary``. The directory comes first, then of each library as
+much as its symbol tables need: its leading bytes where the linker's tables are there, all of it
+where a tool moved them to the end, or where GPU code is asked for. What is read by range is not
+verified: no part of a file can be held against its hash.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from torchsolve.errors import UnknownError, UsageError
+from torchsolve.index.cache import Cache, Entry
+from torchsolve.index.credentials import redact
+from torchsolve.index.freshness import offline_miss
+from torchsolve.index.http import Http
+from torchsolve.index.inflate import LazyMember
+from torchsolve.index.metadata import whole_file
+from torchsolve.index.ranges import RangeFile, RangesRefusedError
+from torchsolve.index.settings import IndexSettings
+from torchsolve.model.binary import ElfFile, WheelBinary
+from torchsolve.model.package import IndexFile
+from torchsolve.wheel.binary import may_be_binary, read_binaries
+from torchsolve.wheel.elf import read_elf, read_leading
+from torchsolve.wheel.elf_source import Unreadable
+from torchsolve.wheel.record import distil, dump_binary, load_binary
+
+# Members of one wheel at the same time: each holds up to 16 MiB of what it inflated.
+_THREADS = 6
+_MAX_MEMBER = 8 * 1024 * 1024 * 1024
+
+
+class BinaryReader:
+    """Reads compiled files of wheels; may be used by many threads."""
+
+    def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
+        self._settings, self._http, self._cache = settings, http, cache
+
+    def read(self, file: IndexFile, *, gpu: bool) -> WheelBinary:
+        """The compiled files of a wheel; with their GPU code where that is asked for.
+
+        Raises:
+            UnknownError: ``offline-miss``, ``no-address``, ``not-a-wheel``, ``hash-mismatch``,
+                and what ``Http`` raises.
+        """
+        kept = self._kept(file, gpu)
+        if kept is not None:
+            return kept
+        if file.url is None:
+            raise UnknownError(
+                "no-address", "nothing is known of where it is", origin=file.filename
+            )
+        local = file.url.startswith("file:")
+        if self._settings.offline and not local:
+            raise offline_miss(f"the binaries of {file.filename}", file.name)
+        try:
+            found = self._by_range(file, file.url, gpu=gpu) if not local else None
+            found = distil(found or self._whole(file, file.url))
+        except UsageError as error:
+            raise UnknownError(error.reference, error.message, origin=redact(file.url)) from None
+        self._keep(found, gpu=gpu or found.verified)
+        return found
+
+    def _kept(self, file: IndexFile, gpu: bool) -> WheelBinary | None:
+        for kind in ("binaries-gpu",) if gpu else ("binaries-gpu", "binaries"):
+            entry = self._cache.read(kind, _key(file.sha256)) if file.sha256 else None
+            if entry is not None:
+                # An entry of another version's form is read again.
+                with suppress(UsageError):
+                    return load_binary(entry.body.encode(), file.filename)
+        return None
+
+    def _keep(self, binary: WheelBinary, *, gpu: bool) -> None:
+        if binary.sha256 is not None:
+            text = dump_binary(binary).decode()
+            kind = "binaries-gpu" if gpu else "binaries"
+            self._cache.write(kind, _key(binary.sha256), Entry({}, text))
+
+    def _whole(self, file: IndexFile, url: str) -> WheelBinary:
+        """The wheel downloaded once, hash checked, GPU code and all."""
+        with whole_file(self._http, self._cache, file, url) as stream:
+            return read_binaries(stream, file.filename, gpu=True)
+
+    def _by_range(self, file: IndexFile, url: str, *, gpu: bool) -> WheelBinary | None:
+        """None where the server refuses ranges."""
+        try:
+            archive = RangeFile(self._http, url)
+        except RangesRefusedError:
+            return None
+        members = _directory(archive, file.filename)
+        with ThreadPoolExecutor(_THREADS, "binaries") as pool:
+            read = partial(_read_member, archive, scratch=self._cache.scratch(), gpu=gpu)
+            rows = [row for row in pool.map(read, members) if row is not None]
+        return WheelBinary(
+            file.filename,
+            file.sha256,
+            verified=False,
+            files=tuple(elf for elf, _ in rows),
+            unread=tuple((elf.member, elf.unread) for elf, _ in rows if elf.unread),
+            bytes_read=archive.held + sum(fetched for _, fetched in rows),
+            bytes_total=archive.size,
+        )
+
+
+def _key(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256[2:]}"
+
+
+def _directory(archive: RangeFile, filename: str) -> list[zipfile.ZipInfo]:
+    """Members that may be ELF files, by name. Raises UsageError ``not-a-wheel``."""
+    try:
+        with zipfile.ZipFile(io.BufferedReader(archive)) as opened:
+            members = [info for info in opened.infolist() if may_be_binary(info.filename)]
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        message = f"it is no zip archive that can be read ({error})"
+        raise UsageError("not-a-wheel", message, origin=filename) from None
+    return sorted(members, key=lambda info: info.filename)
+
+
+def _read_member(
+    archive: RangeFile, info: zipfile.ZipInfo, *, scratch: Path, gpu: bool
+) -> tuple[ElfFile, int] | None:
+    """One member and the bytes that it cost; None where it is no ELF file."""
+    name = info.filename
+    if info.file_size > _MAX_MEMBER:
+        return ElfFile(name, unread=f"it claims {info.file_size} bytes"), 0
+    try:
+        with LazyMember(archive.fetch, info, scratch) as source:
+            if source.size < 4 or source.read_at(0, 4) != b"\x7fELF":
+                return None
+            found = None if gpu else read_leading(source, name)
+            found = found or read_elf(source, name, gpu=gpu)
+            return replace(found, member=name), source.fetched
+    except Unreadable as reason:
+        return ElfFile(name, unread=str(reason)), 0
