@@ -1,0 +1,268 @@
+"""Holds verdicts against the dynamic linker's, row by row; prints the figures.
+
+    python tests/bench/truth.py TRUTH.jsonl [--wheels DIR] [--records DIR] [--rows]
+
+A row of TRUTH is one shared object of one wheel under one torch release: ``wheel``, ``so``,
+``torch``, ``loaded`` (a bare dlopen), ``error``, ``assisted_loaded`` (absent libraries that are not
+torch's stubbed). Wheels are looked for in DIR, else fetched from the package index one at a time,
+read and deleted; what was read is kept in ``--records``. The judge sees no METADATA and no file
+name of a wheel. It is told of the host what the rows tell: which libraries that are neither torch's
+nor CUDA's the loader did not find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from email.parser import HeaderParser
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from torchsolve.abi.atlas import Atlas, load_atlas
+from torchsolve.abi.built_with import BuiltWith, built_with
+from torchsolve.abi.host import Host
+from torchsolve.abi.judge import judge_file
+from torchsolve.abi.symbols import wanted
+from torchsolve.model.binary import ElfFile, Judgement, WheelBinary
+from torchsolve.wheel.binary import read_binaries
+from torchsolve.wheel.record import distil, dump_binary, load_binary
+
+# Of the machine that the outcomes were made on: Debian 12.
+GLIBC, LIBSTDCXX = "2.36", "3.4.30"
+VERDICTS = ("loads", "links", "refuted", "unknown")
+_ABSENT = re.compile(r"(?:^|: )([^\s:/]+\.so[^\s:]*): cannot open shared object file")
+
+
+@dataclass(frozen=True)
+class Row:
+    wheel: str
+    so: str
+    torch: Version
+    loaded: bool
+    assisted: bool
+    error: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was read of a wheel, and what its METADATA says (the baseline's and the answer key)."""
+
+    binary: WheelBinary
+    torch: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    row: Row
+    judgement: Judgement
+    loaded: bool
+    uses_torch: bool
+    baseline: bool
+
+
+def rows_of(path: Path) -> list[Row]:
+    found = []
+    for line in path.read_text("utf-8").splitlines():
+        item = json.loads(line)
+        # Assisted was tried only where a library was what failed.
+        assisted = item["loaded"] or bool(item["assisted_loaded"])
+        errors = f"{item['error'] or ''}\n{item['assisted_error'] or ''}"
+        torch = Version(item["torch"])
+        found.append(Row(item["wheel"], item["so"], torch, item["loaded"], assisted, errors))
+    return found
+
+
+def known(wheel: str, wheels: Path | None, records: Path) -> Known | None:
+    """The wheel's record; None where the wheel cannot be had."""
+    kept = records / f"{wheel}.json"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            path = _found(wheel, wheels) or _fetched(wheel, Path(folder))
+            if path is None:
+                return None
+            binary = distil(read_binaries(path, path.name))
+            requires = json.dumps(_requires(path)).encode()
+            kept.write_bytes(requires + b"\n" + dump_binary(binary))
+    requires, _, data = kept.read_bytes().partition(b"\n")
+    return Known(load_binary(data, kept.name), tuple(json.loads(requires)))
+
+
+def _found(wheel: str, wheels: Path | None) -> Path | None:
+    stem = "-".join(wheel.split("-")[:2])
+    exact = [wheels / f"{wheel}.whl"] if wheels else []
+    near = sorted(wheels.glob(f"{stem}-*.whl")) if wheels and "linux_x86_64" not in wheel else []
+    return next((path for path in (*exact, *near) if path.exists()), None)
+
+
+def _fetched(wheel: str, folder: Path) -> Path | None:
+    parts = wheel.split("-")
+    python = "3.11" if "abi3" in parts else f"{parts[2][2]}.{parts[2][3:]}"
+    platforms = [word for tag in parts[-1].split(".") for word in ("--platform", tag)]
+    command = [sys.executable, "-m", "pip", "-q", "download", "--no-deps", "--no-cache-dir"]
+    command += ["--only-binary", ":all:", "--python-version", python, *platforms]
+    command += ["-d", str(folder), f"{parts[0]}=={parts[1]}"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return next(folder.glob("*.whl"), None) if done.returncode == 0 else None
+
+
+def _requires(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        metadata = HeaderParser().parsestr(archive.read(name).decode())
+    lines = [Requirement(line) for line in metadata.get_all("Requires-Dist", ())]
+    return [str(r.specifier) for r in lines if r.name == "torch" and "extra" not in str(r.marker)]
+
+
+def absent(rows: Iterable[Row]) -> frozenset[str]:
+    """Libraries that the loader said it did not find, on the machine of the rows."""
+    return frozenset(m[1] for row in rows for m in _ABSENT.finditer(row.error))
+
+
+def hosts(rows: list[Row], wheels: Iterable[Known]) -> dict[str, Host]:
+    needed = {s for w in wheels for f in w.binary.files for s in f.needed}
+    bare = Host(
+        GLIBC,
+        LIBSTDCXX,
+        frozenset(needed) - absent(rows),
+        driver=not {"libcuda.so.1", "libnvidia-ml.so.1"} & absent(rows),
+        opens_own=False,
+    )
+    return {"bare dlopen": bare, "absent libraries stubbed": Host(GLIBC, LIBSTDCXX)}
+
+
+def outcomes(
+    rows: list[Row], wheels: dict[str, Known], host: Host, atlas: Atlas, *, assisted: bool
+) -> Iterator[Outcome]:
+    hidden = {
+        name: replace(w.binary, filename="x-0-py3-none-any.whl") for name, w in wheels.items()
+    }
+    built = {name: built_with(binary, atlas) for name, binary in hidden.items()}
+    for row in rows:
+        file = _member(hidden[row.wheel], row.so)
+        judgement = judge_file(hidden[row.wheel], file, row.torch, atlas, host, built[row.wheel])
+        yield Outcome(
+            row,
+            judgement,
+            row.assisted if assisted else row.loaded,
+            bool(wanted([file], atlas.known).torch),
+            _pin_admits(wheels[row.wheel].torch, row.torch),
+        )
+
+
+def _member(binary: WheelBinary, so: str) -> ElfFile:
+    return next((f for f in binary.files if f.member == so), ElfFile(so, unread="not there"))
+
+
+def _pin_admits(specifiers: tuple[str, ...], torch: Version) -> bool:
+    return all(Requirement(f"torch{text}").specifier.contains(torch) for text in specifiers)
+
+
+def table(title: str, found: list[Outcome]) -> None:
+    counts = Counter((one.judgement.verdict, one.loaded) for one in found)
+    print(f"\n{title}: {len(found)} rows")
+    print(f"  {'predicted':<10}{'loaded':>8}{'failed':>8}")
+    for verdict in VERDICTS:
+        print(f"  {verdict:<10}{counts[verdict, True]:>8}{counts[verdict, False]:>8}")
+    wrong = [o for o in found if o.judgement.verdict == "refuted" and o.loaded]
+    layout = [o for o in wrong if o.judgement.cause and o.judgement.cause.value == "layout"]
+    print(f"  loads that failed: {counts['loads', False]} (bar 0)")
+    print(
+        f"  refuted by symbol, library or version that loaded: {len(wrong) - len(layout)} (bar 0)"
+    )
+    print(f"  refuted by layout that loaded: {len(layout)} (each by a rule with a run)")
+    baseline = Counter((one.baseline, one.loaded) for one in found)
+    print(
+        f"  baseline (METADATA's pin): loads that failed {baseline[True, False]},"
+        f" refused that loaded {baseline[False, True]}"
+    )
+    for name, chosen in (("all", found), ("torch-using", [o for o in found if o.uses_torch])):
+        open_ = [o for o in chosen if o.judgement.verdict in ("links", "unknown")]
+        share = len(open_) / max(1, len(chosen))
+        print(f"  {name} rows left to links or unknown: {len(open_)} of {len(chosen)}, {share:.1%}")
+    causes = Counter(o.judgement.cause.value for o in found if o.judgement.cause)
+    print("  refuted by: " + ", ".join(f"{cause} {n}" for cause, n in causes.most_common()))
+
+
+def reasons(found: list[Outcome]) -> None:
+    counted = Counter(
+        (o.judgement.verdict, o.judgement.reason)
+        for o in found
+        if o.judgement.verdict in ("links", "unknown") and o.uses_torch
+    )
+    for (verdict, reason), count in counted.most_common():
+        print(f"  {count:>5}  {verdict:<8}{reason}")
+
+
+def listed(found: list[Outcome], choose: Callable[[Outcome], bool]) -> None:
+    for one in filter(choose, found):
+        row, judgement = one.row, one.judgement
+        said = "loaded" if one.loaded else f"failed: {row.error.strip()[-100:]}"
+        print(f"  {judgement.verdict:<8}{row.wheel} {row.so} on {row.torch}: {said}")
+        print(f"          {judgement.reason}")
+
+
+def built(wheels: dict[str, Known], atlas: Atlas) -> None:
+    """Built-with against pins of METADATA that admit one minor; the pins are the answer key."""
+    answers: Counter[str] = Counter()
+    print("\nbuilt with, wheels whose METADATA pins torch")
+    for name, wheel in sorted(wheels.items()):
+        found = built_with(replace(wheel.binary, filename="hidden"), atlas)
+        key = {f"{v.major}.{v.minor}" for v in atlas.releases if _pin_admits(wheel.torch, v)}
+        said = _answer(found, key) if len(key) == 1 else "no key"
+        answers[said] += 1
+        pinned = " ".join(sorted(key)) if len(key) == 1 else ""
+        print(f"  {said:<8}{name.split('-cp')[0]:<34}{found.torch or '?':<6}{pinned}")
+    print("  " + ", ".join(f"{answer} {count}" for answer, count in answers.most_common()))
+
+
+def _answer(found: BuiltWith, key: set[str]) -> str:
+    if found.torch is None:
+        return "unknown"
+    return "right" if found.torch in key else "wrong"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--records", type=Path)
+    parser.add_argument("--rows", action="store_true", help="list every row that went wrong")
+    chosen = parser.parse_args()
+    records = chosen.records or Path(tempfile.gettempdir()) / "torchsolve-truth"
+    records.mkdir(parents=True, exist_ok=True)
+    rows = rows_of(chosen.truth)
+    wheels = {
+        w: k for w in sorted({r.wheel for r in rows}) if (k := known(w, chosen.wheels, records))
+    }
+    atlas = load_atlas()
+    left = [r for r in rows if r.wheel in wheels and r.torch in set(atlas.releases)]
+    print(f"{len(rows)} rows, {len(rows) - len(left)} of wheels or releases that are not at hand")
+    for title, host in hosts(left, wheels.values()).items():
+        assisted = title != "bare dlopen"
+        found = list(outcomes(left, wheels, host, atlas, assisted=assisted))
+        table(title, found)
+        if chosen.rows:
+            listed(
+                found,
+                lambda o: (
+                    o.loaded == (o.judgement.verdict == "refuted")
+                    and o.judgement.verdict in ("loads", "refuted")
+                ),
+            )
+    print("\nwhy torch-using rows are left open")
+    reasons(found)
+    built(wheels, atlas)
+
+
+if __name__ == "__main__":
+    main()
