@@ -12,7 +12,7 @@ import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -98,14 +98,16 @@ class BinaryReader:
         with ThreadPoolExecutor(_THREADS, "binaries") as pool:
             read = partial(_read_member, archive, scratch=self._cache.scratch(), gpu=gpu)
             rows = [row for row in pool.map(read, members) if row is not None]
+        elves = tuple(row.elf for row in rows)
         return WheelBinary(
             file.filename,
             file.sha256,
             verified=False,
-            files=tuple(elf for elf, _ in rows),
-            unread=tuple((elf.member, elf.unread) for elf, _ in rows if elf.unread),
-            bytes_read=archive.held + sum(fetched for _, fetched in rows),
+            files=elves,
+            unread=tuple((elf.member, elf.unread) for elf in elves if elf.unread),
+            bytes_read=archive.held + sum(row.fetched for row in rows),
             bytes_total=archive.size,
+            whole=tuple(row.elf.member for row in rows if row.whole),
         )
 
 
@@ -124,19 +126,28 @@ def _directory(archive: RangeFile, filename: str) -> list[zipfile.ZipInfo]:
     return sorted(members, key=lambda info: info.filename)
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """``fetched``: bytes that it cost; ``whole``: its symbols were not at its front."""
+
+    elf: ElfFile
+    fetched: int = 0
+    whole: bool = False
+
+
 def _read_member(
     archive: RangeFile, info: zipfile.ZipInfo, *, scratch: Path, gpu: bool
-) -> tuple[ElfFile, int] | None:
-    """One member and the bytes that it cost; None where it is no ELF file."""
+) -> _Member | None:
+    """None where it is no ELF file."""
     name = info.filename
     if info.file_size > _MAX_MEMBER:
-        return ElfFile(name, unread=f"it claims {info.file_size} bytes"), 0
+        return _Member(ElfFile(name, unread=f"it claims {info.file_size} bytes"))
     try:
         with LazyMember(archive.fetch, info, scratch) as source:
             if source.size < 4 or source.read_at(0, 4) != b"\x7fELF":
                 return None
-            found = None if gpu else read_leading(source, name)
-            found = found or read_elf(source, name, gpu=gpu)
-            return replace(found, member=name), source.fetched
+            front = None if gpu else read_leading(source, name)
+            elf = front or read_elf(source, name, gpu=gpu)
+            return _Member(elf, source.fetched, whole=front is None and not gpu)
     except Unreadable as reason:
-        return ElfFile(name, unread=str(reason)), 0
+        return _Member(ElfFile(name, unread=str(reason)))

@@ -110,6 +110,8 @@ class WheelBinary:
         files: sorted by member; empty for a wheel without compiled code.
         unread: members that could not be read, and why.
         bytes_read, bytes_total: of the wheel file.
+        whole: members that had to be read to their end for their symbols: their tables are not at
+            the front, as where ``patchelf`` moved the strings.
     """
 
     filename: str
@@ -119,6 +121,7 @@ class WheelBinary:
     unread: tuple[tuple[str, str], ...] = ()
     bytes_read: int = 0
     bytes_total: int = 0
+    whole: tuple[str, ...] = ()
 
 
 class Cause(Enum):

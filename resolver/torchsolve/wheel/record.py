@@ -66,6 +66,7 @@ class _Binary(_Row):
     unread: list[tuple[str, str]] = []
     bytes_read: int = 0
     bytes_total: int = 0
+    whole: list[str] = []
 
 
 def dump_binary(binary: WheelBinary) -> bytes:
@@ -79,6 +80,7 @@ def dump_binary(binary: WheelBinary) -> bytes:
             "unread": binary.unread,
             "bytes_read": binary.bytes_read,
             "bytes_total": binary.bytes_total,
+            "whole": binary.whole,
         }
     )
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -106,6 +108,7 @@ def load_binary(data: bytes, origin: str) -> WheelBinary:
         unread=tuple(row.unread),
         bytes_read=row.bytes_read,
         bytes_total=row.bytes_total,
+        whole=tuple(row.whole),
     )
 
 
