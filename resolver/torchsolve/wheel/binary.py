@@ -27,8 +27,8 @@ from torchsolve.wheel.elf_source import CHUNK, BytesSource, FileSource, Source
 _IN_MEMORY = 16 * 1024 * 1024
 # zlib lets other threads run: two inflate at once, each with at most _IN_MEMORY twice.
 _THREADS = 2
-# The largest library of any torch wheel has 1.1 GB.
-_MAX_MEMBER = 8 * 1024 * 1024 * 1024
+# The largest library of any torch wheel has 1.1 GB; deflate can make this of 4 MB.
+_MAX_MEMBER = 4 * 1024 * 1024 * 1024
 _LIBRARY = re.compile(r"\.so(\.[0-9A-Za-z_]+)*$|\.pyd$")
 # Of a member: checksum, deflate, end, method, encryption (zipfile raises RuntimeError for that).
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -118,12 +118,21 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, gpu: bool) 
 
 @contextmanager
 def _inflated(member: IO[bytes], head: bytes, size: int) -> Iterator[Source]:
+    """A member of ``size`` bytes, ``head`` of them read. Raises BadZipFile where it has fewer."""
     if size <= _IN_MEMORY:
-        yield BytesSource(head + member.read())
+        data = head + member.read()
+        _check_size(len(data), size)
+        yield BytesSource(data)
         return
     with tempfile.TemporaryFile() as file:
         file.write(head)
         while block := member.read(CHUNK):
             file.write(block)
         file.flush()
-        yield FileSource(file, file.tell())
+        _check_size(file.tell(), size)
+        yield FileSource(file, size)
+
+
+def _check_size(found: int, claimed: int) -> None:
+    if found != claimed:
+        raise zipfile.BadZipFile(f"it unpacks to {found} bytes, not {claimed}")

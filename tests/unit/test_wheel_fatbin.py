@@ -1,0 +1,126 @@
+"""GPU code: files that NVIDIA's own tools made, and damaged ones.
+
+``tests/data/fatbins`` was made with ``ptxas``, ``nvcc`` and ``fatbinary`` of CUDA 13.0 and 13.5 out
+of a kernel of five instructions; what is in them is what ``fatbinary`` was given.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.binaries import FATBINS, Code, Counted, fatbin, library, needs_compiler
+from torchsolve.model.binary import GpuCode
+from torchsolve.wheel.elf import read_elf
+from torchsolve.wheel.elf_image import read_image
+from torchsolve.wheel.elf_source import BytesSource
+from torchsolve.wheel.fatbin import read_gpu
+
+SASS = tuple(f"sm_{n}" for n in ["80", "90", "90a", "100", "100a", "100f", "103f", "120a", "120f"])
+PTX = tuple((f"compute_{n}", "9.0") for n in ["80", "90a", "100f", "120a"])
+
+
+def gpu_of(tmp_path: Path, blob: bytes, section: str = ".nv_fatbin") -> GpuCode:
+    path = library(tmp_path / "x.so", "int f() { return 1; }", fatbin=blob, section=section)
+    found = read_elf(path.read_bytes(), "x.so", gpu=True).gpu
+    assert found is not None
+    return found
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["compressed", "packed"])
+@pytest.mark.parametrize("section", [".nv_fatbin", "__nv_relfatbin"])
+def test_what_fatbinary_wrote(tmp_path: Path, name: str, section: str) -> None:
+    blob = (FATBINS / f"{name}.fatbin").read_bytes()
+    assert gpu_of(tmp_path, blob, section) == GpuCode(SASS, PTX, (), compressed=True)
+
+
+@needs_compiler
+def test_link_time_code_of_nvcc(tmp_path: Path) -> None:
+    blob = (FATBINS / "lto.fatbin").read_bytes()
+    assert gpu_of(tmp_path, blob) == GpuCode(lto=("lto_80", "lto_100f"), compressed=True)
+
+
+@needs_compiler
+def test_several_fatbins_with_padding_between(tmp_path: Path) -> None:
+    one = fatbin([Code(2, 86), Code(1, 86, (8, 7))])
+    two = fatbin([Code(2, 90, flags=0x100011)])
+    found = gpu_of(tmp_path, one + bytes(-len(one) % 8 + 5000 * 8) + two)
+    assert found == GpuCode(("sm_86", "sm_90a"), (("compute_86", "8.7"),))
+
+
+@needs_compiler
+def test_no_gpu_code_and_code_that_was_not_asked_for(tmp_path: Path) -> None:
+    data = library(tmp_path / "x.so", "int f() { return 1; }").read_bytes()
+    assert read_elf(data, "x.so", gpu=True).gpu == GpuCode()
+    assert read_elf(data, "x.so").gpu is None
+
+
+@needs_compiler
+def test_stripped_section_headers(tmp_path: Path) -> None:
+    from support.binaries import without_sections
+
+    blob = (FATBINS / "packed.fatbin").read_bytes()
+    path = library(tmp_path / "x.so", "int f() { return 1; }", fatbin=blob)
+    bare = without_sections(path.read_bytes())
+    assert read_gpu(read_image(BytesSource(bare))) == GpuCode(SASS, PTX, (), compressed=True)
+
+
+@needs_compiler
+def test_other_sections_that_hold_the_magic_are_no_gpu_code(tmp_path: Path) -> None:
+    assert gpu_of(tmp_path, fatbin([Code(2, 86)]), ".rodata.tools") == GpuCode()
+
+
+def with_size(blob: bytes, at: int, size: int) -> bytes:
+    return blob[:at] + size.to_bytes(8, "little") + blob[at + 8 :]
+
+
+GOOD = fatbin([Code(2, 80), Code(2, 86)])
+SECOND = 16 + 64 + 8
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("blob", "sass", "reason"),
+    [
+        (with_size(GOOD, 8, 1 << 40), (), "claims"),
+        (with_size(GOOD, 24, 1 << 60), (), "lies about its size"),
+        (with_size(GOOD, SECOND + 8, 1 << 20), ("sm_80",), "lies about its size"),
+        (GOOD[:20] + bytes(4) + GOOD[24:], (), "lies about its size"),
+        (fatbin([Code(2, 80), Code(77, 80)]), ("sm_80",), "unknown kind 77"),
+        (fatbin([Code(256, 80)]), (), "packed"),
+    ],
+    ids=["fatbin", "entry", "second", "no header", "kind", "packed"],
+)
+def test_lies_are_told(tmp_path: Path, blob: bytes, sass: tuple[str, ...], reason: str) -> None:
+    found = gpu_of(tmp_path, blob)
+    assert found.sass == sass
+    assert found.unread is not None
+    assert reason in found.unread
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    blob = (FATBINS / "packed.fatbin").read_bytes() + fatbin([Code(2, 86), Code(1, 86, (8, 7))])
+    path = tmp_path_factory.mktemp("gpu") / "x.so"
+    return library(path, "int f() { return 1; }", fatbin=blob).read_bytes()
+
+
+@needs_compiler
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_any_damage_ends_soon_and_without_an_error(both: bytes, data: st.DataObject) -> None:
+    start = both.index(bytes.fromhex("50ed55ba"))
+    places = st.integers(start, min(start + 6000, len(both) - 1))
+    values = st.sampled_from([0, 1, 2, 0x7F, 0x80, 0xFF])
+    damaged = bytearray(both)
+    for at, value in data.draw(st.lists(st.tuples(places, values), min_size=1, max_size=8)):
+        damaged[at] = value
+    source = Counted(bytes(damaged))
+    found = read_elf(source, "x.so", gpu=True).gpu
+    assert isinstance(found, GpuCode)
+    assert source.calls < 10_000
+    assert source.bytes < 100 * len(both)
