@@ -14,7 +14,7 @@ from torchsolve.abi.mapped import libraries, mapped, sonames
 from torchsolve.abi.name_table import hash_of
 from torchsolve.abi.record import CudaRecord
 from torchsolve.abi.table import Build, Table, runs, sizes_of
-from torchsolve.model.version import CudaTag, dotted_key
+from torchsolve.model.version import dotted_key
 
 # First those that builds of other CUDA tags share: of two libraries with a name the first is told.
 _ORDER = (
@@ -37,10 +37,11 @@ def build_of(built: Built, *, default: bool) -> Build:
     torch, found = built.torch, libraries(built.torch, built.cuda)
     return Build(
         version=torch.version,
-        cuda=str(CudaTag.from_version(torch.cuda)) if torch.cuda else "cpu",
+        cuda=str(built.tag),
         default=default,
         file=torch.filename,
         sha256=torch.sha256,
+        uploaded=built.uploaded,
         cxx11_abi=torch.cxx11_abi,
         floors=dict(_floors(built)),
         exported={name: facts.exported for name, facts in sorted(torch.libraries.items())},

@@ -21,7 +21,7 @@ from packaging.version import Version
 
 from torchsolve.abi.cuda_names import CudaNames, read_cuda_names
 from torchsolve.abi.name_table import NameTable, unpack
-from torchsolve.abi.table import NAMES, Build, read_builds, read_sizes, sizes_of
+from torchsolve.abi.table import NAMES, Build, columns_of, read_builds, read_sizes, sizes_of
 from torchsolve.errors import UsageError
 from torchsolve.model.version import CudaTag
 from torchsolve.resources import share
@@ -116,6 +116,11 @@ class Atlas:
             if library and build.default
         )
 
+    def count(self, version: Version, library: str, cuda: CudaTag | None = None) -> int:
+        """How many names the atlas keeps of a library of the build; raises as ``missing``."""
+        column, number = self._column(version, cuda), self._head[1].index(library) + 1
+        return sum(1 for _, history in self._names.rows() if history[column] == number)
+
     def known(self, name: str) -> bool:
         """Whether any build exports the name: then it is torch's."""
         return self._history(name) is not None
@@ -147,11 +152,11 @@ class Atlas:
 
     @cached_property
     def _names(self) -> NameTable:
-        return unpack((self._folder / NAMES).read_bytes(), len(self.builds))
+        return unpack((self._folder / NAMES).read_bytes(), columns_of(self.builds))
 
     @cached_property
     def _sizes(self) -> dict[str, str]:
-        return read_sizes(self._folder)
+        return read_sizes(self._folder, self.builds)
 
     def _column(self, version: Version, cuda: CudaTag | None) -> int:
         column = self._columns.get((version.public, cuda))

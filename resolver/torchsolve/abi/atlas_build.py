@@ -31,13 +31,15 @@ from torchsolve.abi.record import (
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.package import IndexFile
 from torchsolve.model.target import Platform, Target
-from torchsolve.model.version import PythonVersion
+from torchsolve.model.version import CudaTag, PythonVersion
 from torchsolve.wheel.filename import parse
 
 # One Python a release is enough: export sets differ in hashed names alone.
 _PYTHON = PythonVersion(3, 11)
 _TARGET = Target.of(_PYTHON, Platform("linux/amd64"), "2.40")
 _META = "cuda-toolkit"
+# Before it, no wheel of today is built for it.
+OLDEST = Version("2.0.1")
 # Whose names are kept for every version: wheels need some that only newer ones have.
 CUDA_PACKAGES = (
     "nvidia-cuda-runtime-cu11",
@@ -88,23 +90,36 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A release with the CUDA wheels that its METADATA brings."""
+    """A release with the CUDA wheels that its METADATA brings; ``uploaded``: ``2025-04-23``."""
 
     torch: Record
     cuda: tuple[CudaRecord, ...]
+    uploaded: str | None = None
+
+    @property
+    def tag(self) -> CudaTag:
+        """Of its own ``torch/version.py``, not of its name."""
+        return CudaTag.from_version(self.torch.cuda) if self.torch.cuda else CudaTag("cpu")
 
 
-def build(releases: Sequence[Version], shop: Workshop) -> tuple[Built, ...]:
-    """Reads these releases.
+def build(
+    releases: Sequence[Version], shop: Workshop, cuda: CudaTag | None = None
+) -> tuple[Built, ...]:
+    """Reads these releases; with ``cuda`` the builds of that tag, of an index that has them.
 
     Raises:
-        UsageError: ``no-such-release``.
+        UsageError: ``no-such-release``; ``other-cuda-tag`` where a wheel is of another tag.
         UnknownError: what a record or the index raises. What was read before stays in the folder.
     """
     shop.work.mkdir(parents=True, exist_ok=True)
-    files = [torch_file(version, shop.source) for version in releases]
+    files = [torch_file(version, shop.source, cuda) for version in releases]
     with ThreadPoolExecutor(shop.jobs) as pool:
-        return tuple(pool.map(lambda file: _release(file, shop), files))
+        found = tuple(pool.map(lambda file: _release(file, shop), files))
+    for built in found:
+        if cuda is not None and built.tag != cuda:
+            message = f"{built.torch.filename} is a build for {built.tag}, not for {cuda}"
+            raise UsageError("other-cuda-tag", message, origin="--cuda")
+    return found
 
 
 def cuda_tables(shop: Workshop) -> tuple[CudaRecord, ...]:
@@ -126,11 +141,17 @@ def torch_releases(source: Source) -> tuple[Version, ...]:
     return tuple(sorted(version for version in found if not version.is_prerelease))
 
 
-def torch_file(version: Version, source: Source) -> IndexFile:
+def torch_file(version: Version, source: Source, cuda: CudaTag | None = None) -> IndexFile:
     """The wheel that is read for a release. Raises UsageError ``no-such-release``."""
-    files = [f for f in _wheels("torch", source) if f.version.public == version.public]
+    files = [
+        file
+        for file in _wheels("torch", source)
+        if file.version.public == version.public
+        and (cuda is None or file.version.local in (None, cuda.text))
+    ]
     if not files:
-        message = f"the index has no wheel of torch {version} for Linux on x86_64"
+        build = f"torch {version}" + (f" for {cuda}" if cuda else "")
+        message = f"the index has no wheel of {build} for Linux on x86_64 and Python {_PYTHON}"
         raise UsageError("no-such-release", message, origin=str(version))
     return max(files, key=lambda file: parse(file.filename).build)
 
@@ -154,7 +175,8 @@ def _release(file: IndexFile, shop: Workshop) -> Built:
     record = _kept(file, shop, load, _read_torch(shop))
     brought = tuple(_cuda(found, shop) for found in _closure(record.requires, shop.source))
     shop.say(f"torch {record.version}: {len(record.libraries)} libraries")
-    return Built(record, brought)
+    uploaded = file.upload_time.date().isoformat() if file.upload_time else None
+    return Built(record, brought, uploaded)
 
 
 def _cuda(file: IndexFile, shop: Workshop) -> CudaRecord:

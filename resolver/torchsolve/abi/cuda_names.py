@@ -57,7 +57,12 @@ class CudaNames:
 
 
 def read_cuda_names(folder: Path) -> CudaNames:
-    """Reads the file of ``assemble.cuda_file``. Raises UnknownError ``bad-atlas``."""
+    """Reads the file of ``assemble.cuda_file``; nothing is known where there is none.
+
+    Raises UnknownError ``bad-atlas``.
+    """
+    if not (folder / CUDA).exists():
+        return CudaNames({})
     try:
         data = json.loads((folder / CUDA).read_bytes())
         check_schema(data, SCHEMA)

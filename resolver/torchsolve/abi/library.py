@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSection
-from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
-
 from torchsolve.errors import UnknownError
+from torchsolve.wheel.elf_image import Image, Tag, dynamic_entries, read_image, string_at
+from torchsolve.wheel.elf_source import FileSource, Unreadable
+from torchsolve.wheel.elf_tables import Dynamic, string_table, symbol_count, version_needs
 
 _SYMBOL = struct.Struct("<IBBHQQ")
-_PATHS = ("DT_RUNPATH", "DT_RPATH")
-_TEXTS = ("DT_SONAME", "DT_NEEDED", *_PATHS)
 _BINDINGS = frozenset({1, 2, 10})  # STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE
 
 
@@ -32,58 +29,34 @@ class Library:
 
     soname: str | None
     needed: tuple[str, ...]
-    runpath: tuple[str, ...]
     versions: tuple[tuple[str, str], ...]
     exports: dict[str, int]
 
 
 def read_library(stream: IO[bytes], origin: str) -> Library:
-    """Reads a library of a published torch or CUDA wheel, whose section headers are intact.
-
-    ``stream`` can be sought in. Raises UnknownError ``unreadable-library``.
-    """
+    """Reads an open file of the disk. Raises UnknownError ``unreadable-library``."""
     try:
-        elf = ELFFile(stream)
-        tags = list(_tags(elf))
+        image = read_image(FileSource(stream, os.fstat(stream.fileno()).st_size))
+        entries = dynamic_entries(image)
+        dynamic = dict(entries)
+        strings = string_table(image, dynamic)
+        sonames = [string_at(strings, value) for tag, value in entries if tag == Tag.SONAME]
         return Library(
-            next((text for kind, text in tags if kind == "DT_SONAME"), None),
-            tuple(text for kind, text in tags if kind == "DT_NEEDED"),
-            tuple(part for kind, text in tags if kind in _PATHS for part in text.split(":")),
-            tuple(_versions(elf)),
-            dict(_exports(_section(elf, ".dynsym"), _section(elf, ".dynstr"))),
+            sonames[0] if sonames else None,
+            tuple(string_at(strings, value) for tag, value in entries if tag == Tag.NEEDED),
+            tuple((n.library, n.version) for n in version_needs(image, dynamic, strings)),
+            dict(_exports(image, dynamic, strings)),
         )
-    except (ELFError, struct.error, ValueError, LookupError) as error:
+    except Unreadable as error:
         raise UnknownError("unreadable-library", str(error), origin=origin) from error
 
 
-def _tags(elf: ELFFile) -> Iterator[tuple[str, str]]:
-    dynamic = elf.get_section_by_name(".dynamic")
-    if elf.elfclass != 64 or not elf.little_endian or not isinstance(dynamic, DynamicSection):
-        raise ELFError("not a 64-bit little-endian shared library")
-    for tag in dynamic.iter_tags():
-        kind = tag.entry.d_tag
-        text = getattr(tag, kind.removeprefix("DT_").lower(), None) if kind in _TEXTS else None
-        if text is not None:
-            yield kind, str(text)
-
-
-def _section(elf: ELFFile, name: str) -> bytes:
-    section = elf.get_section_by_name(name)
-    if section is None:
-        raise ELFError(f"it has no {name}")
-    elf.stream.seek(section["sh_offset"])
-    return bytes(elf.stream.read(section["sh_size"]))
-
-
-def _exports(symbols: bytes, strings: bytes) -> Iterator[tuple[str, int]]:
-    for name, info, _, section, _, size in _SYMBOL.iter_unpack(symbols):
-        if section and name and info >> 4 in _BINDINGS:
-            yield strings[name : strings.index(b"\0", name)].decode(), size
-
-
-def _versions(elf: ELFFile) -> Iterator[tuple[str, str]]:
-    section = elf.get_section_by_name(".gnu.version_r")
-    if isinstance(section, GNUVerNeedSection):
-        for need, entries in section.iter_versions():
-            for entry in entries:
-                yield str(need.name), str(entry.name)
+def _exports(image: Image, dynamic: Dynamic, strings: bytes) -> Iterator[tuple[str, int]]:
+    if Tag.SYMTAB not in dynamic:
+        return
+    # No relocations: they count only what is undefined, and are a hundred megabytes.
+    count = symbol_count(image, dynamic, frozenset())
+    table = image.read_address(dynamic[Tag.SYMTAB], count * _SYMBOL.size)
+    for at, info, _, section, _, size in _SYMBOL.iter_unpack(table):
+        if section and at and info >> 4 in _BINDINGS:
+            yield string_at(strings, at), size

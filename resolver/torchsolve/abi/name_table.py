@@ -4,8 +4,9 @@ A name is kept as 64 bits of its BLAKE2b hash: the names asked about come with t
 names appear once and go once, so a few thousand different histories serve all of them: a history is
 one byte a build, 0 where the name is absent, else one more than the index of the library.
 
-The file: a magic line, then three parts, each behind its length: hashes in order, the number of the
-history of each (compressed), the histories (compressed).
+The file: a magic line, then four parts, each behind its length: the builds (so that it is never
+read beside a list of others), hashes in order, the number of the history of each (compressed), the
+histories (compressed).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -58,12 +59,13 @@ def hash_of(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
-def pack(rows: Mapping[int, bytes]) -> bytes:
+def pack(rows: Mapping[int, bytes], builds: Sequence[str]) -> bytes:
     """The file for these histories by hash; the same rows give the same bytes."""
     histories = sorted(set(rows.values()))
     number = {history: index for index, history in enumerate(histories)}
     hashes = sorted(rows)
     parts = (
+        "\n".join(builds).encode(),
         _bytes(array("Q", hashes)),
         zlib.compress(_bytes(array("H", (number[rows[key]] for key in hashes))), 9),
         zlib.compress(b"".join(histories), 9),
@@ -71,26 +73,29 @@ def pack(rows: Mapping[int, bytes]) -> bytes:
     return _MAGIC + b"".join(_LENGTH.pack(len(part)) + part for part in parts)
 
 
-def unpack(data: bytes, builds: int) -> NameTable:
-    """Reads a file of ``pack``, of that many builds. Raises UnknownError ``bad-atlas``."""
+def unpack(data: bytes, builds: Sequence[str]) -> NameTable:
+    """Reads a file of ``pack`` that is of these builds. Raises UnknownError ``bad-atlas``."""
     try:
         return _unpacked(data, builds)
     except (ValueError, struct.error, zlib.error) as error:
         raise UnknownError("bad-atlas", f"the atlas cannot be read: {error}") from error
 
 
-def _unpacked(data: bytes, builds: int) -> NameTable:
+def _unpacked(data: bytes, builds: Sequence[str]) -> NameTable:
     if not data.startswith(_MAGIC):
         raise ValueError("it is of another form")
-    first, second, third = _parts(memoryview(data)[len(_MAGIC) :])
+    named, first, second, third = _parts(memoryview(data)[len(_MAGIC) :])
+    if bytes(named).decode().splitlines() != list(builds):
+        raise ValueError("its files are of different builds")
     hashes, numbers = array("Q"), array("H")
     hashes.frombytes(first)
     numbers.frombytes(zlib.decompress(second))
     if sys.byteorder == "big":
         hashes.byteswap()
         numbers.byteswap()
+    width = max(1, len(builds))
     joined = zlib.decompress(third)
-    histories = tuple(joined[at : at + builds] for at in range(0, len(joined), builds))
+    histories = tuple(joined[at : at + width] for at in range(0, len(joined), width))
     if len(hashes) != len(numbers) or (numbers and max(numbers) >= len(histories)):
         raise ValueError("its parts do not fit")
     return NameTable(hashes, numbers, histories)

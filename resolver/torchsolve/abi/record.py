@@ -38,7 +38,6 @@ class Facts:
 
     soname: str | None
     needed: tuple[str, ...]
-    runpath: tuple[str, ...]
     versions: tuple[tuple[str, str], ...]
     exported: int
 
@@ -81,7 +80,7 @@ def read_torch(wheel: Path, sha256: str, work: Path, *, compiler: str = "g++") -
     """
     try:
         with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(dir=work) as folder:
-            libraries = dict(_libraries(archive, Path(folder), _LIBRARY))
+            libraries = dict(read_libraries(archive, Path(folder), _LIBRARY))
             metadata = _metadata(archive)
             cxx11 = _cxx11_abi(libraries)
             include = _headers(archive, Path(folder))
@@ -127,7 +126,7 @@ def read_cuda(wheel: Path, sha256: str, work: Path, package: str, version: str) 
     """Reads a wheel of NVIDIA's. Raises UnknownError ``unreadable-library``, ``not-a-wheel``."""
     try:
         with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(dir=work) as folder:
-            libraries = dict(_libraries(archive, Path(folder), _CUDA_LIBRARY))
+            libraries = dict(read_libraries(archive, Path(folder), _CUDA_LIBRARY))
     except _BROKEN as error:
         raise UnknownError("not-a-wheel", str(error), origin=wheel.name) from error
     return CudaRecord(
@@ -147,10 +146,13 @@ def read_cuda(wheel: Path, sha256: str, work: Path, package: str, version: str) 
 def is_stable(name: str) -> bool:
     """Whether another build of the same source would call it the same.
 
-    Names of anonymous namespaces and of nvcc's internal linkage carry hashes, and no wheel needs
-    one: of 340,175 names of 27 releases 163,337 are such.
+    Names of anonymous namespaces and of nvcc's internal linkage carry hashes, those of its extended
+    lambdas ordinals; no wheel needs one, and they are about half of all.
     """
-    return "_GLOBAL__N_" not in name and "_INTERNAL_" not in name
+    return not any(part in name for part in _UNSTABLE)
+
+
+_UNSTABLE = ("_GLOBAL__N_", "_INTERNAL_", "__nv_hdl_", "__nv_dl_")
 
 
 def is_class(name: str) -> bool:
@@ -204,28 +206,27 @@ def _read(path: Path) -> dict[str, Any]:
 def _facts(
     soname: str | None,
     needed: list[str],
-    runpath: list[str],
     versions: list[list[str]],
     exported: int,
 ) -> Facts:
     pairs = tuple((library, version) for library, version in versions)
-    return Facts(soname, tuple(needed), tuple(runpath), pairs, exported)
+    return Facts(soname, tuple(needed), pairs, exported)
 
 
 def _facts_of(library: Library) -> Facts:
-    return Facts(
-        library.soname, library.needed, library.runpath, library.versions, len(library.exports)
-    )
+    return Facts(library.soname, library.needed, library.versions, len(library.exports))
 
 
-def _libraries(
+def read_libraries(
     archive: zipfile.ZipFile, folder: Path, wanted: re.Pattern[str]
 ) -> Iterator[tuple[str, Library]]:
+    """File name and library of the members whose path is wanted. Raises what zipfile does."""
     for member in sorted(archive.namelist()):
         if wanted.fullmatch(member):
             # A gigabyte each: on the disk, never in memory, and one at a time.
             with tempfile.TemporaryFile(dir=folder) as target, archive.open(member) as source:
                 shutil.copyfileobj(source, target, 1 << 20)
+                target.flush()
                 yield PurePosixPath(member).name, read_library(target, member)
 
 

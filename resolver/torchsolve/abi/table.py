@@ -29,7 +29,7 @@ class Build:
     Attributes:
         cuda: CUDA tag.
         default: whether the default index serves it.
-        file, sha256: the wheel that was read.
+        file, sha256, uploaded: the wheel that was read, and its day.
         floors: ``GLIBC``, ``GLIBCXX``, ``CXXABI`` → the newest version that its libraries need.
         exported: library → how many names it exports, those of compiler hashes among them.
         wheels: CUDA package → version, as its METADATA pins them.
@@ -40,6 +40,7 @@ class Build:
     default: bool
     file: str
     sha256: str
+    uploaded: str | None
     cxx11_abi: bool | None
     floors: Mapping[str, str]
     exported: Mapping[str, int]
@@ -77,10 +78,11 @@ def files_of(table: Table) -> dict[str, bytes]:
         "libraries": table.libraries,
         "builds": [asdict(build) for build in table.builds],
     }
-    lines = [f"{name}\t{row}" for name, row in sorted(table.sizes.items())]
+    first = " ".join(columns_of(table.builds))
+    lines = [first, *(f"{name}\t{row}" for name, row in sorted(table.sizes.items()))]
     return {
         BUILDS: (json.dumps(head, sort_keys=True, indent=1) + "\n").encode(),
-        NAMES: pack(table.rows),
+        NAMES: pack(table.rows, columns_of(table.builds)),
         SIZES: zlib.compress("\n".join(lines).encode(), 9),
     }
 
@@ -105,11 +107,13 @@ def check_schema(head: Mapping[str, object], schema: str) -> None:
         raise ValueError(f"it is no {schema}")
 
 
-def read_sizes(folder: Path) -> dict[str, str]:
+def read_sizes(folder: Path, builds: Sequence[Build]) -> dict[str, str]:
     """Name → ``runs`` of its sizes. Raises UnknownError ``bad-atlas``."""
     try:
         text = zlib.decompress((folder / SIZES).read_bytes()).decode()
-        return dict(line.split("\t") for line in text.splitlines())
+        first, *lines = text.splitlines()
+        check_builds(first.split(), builds)
+        return dict(line.split("\t") for line in lines)
     except (ValueError, zlib.error) as error:
         raise UnknownError("bad-atlas", f"the atlas cannot be read: {error}") from error
 
@@ -119,8 +123,19 @@ def read_table(folder: Path) -> Table:
     if not (folder / BUILDS).exists():
         return Table()
     builds, names = read_builds(folder)
-    symbols = unpack((folder / NAMES).read_bytes(), len(builds))
-    return Table(builds, names, dict(symbols.rows()), read_sizes(folder))
+    symbols = unpack((folder / NAMES).read_bytes(), columns_of(builds))
+    return Table(builds, names, dict(symbols.rows()), read_sizes(folder, builds))
+
+
+def columns_of(builds: Sequence[Build]) -> list[str]:
+    """What the files say of whose columns they hold: ``2.7.0+cu126``."""
+    return [f"{build.version}+{build.cuda}" for build in builds]
+
+
+def check_builds(named: Sequence[str], builds: Sequence[Build]) -> None:
+    """Raises ValueError where a file is not of these builds."""
+    if list(named) != columns_of(builds):
+        raise ValueError("its files are of different builds")
 
 
 def runs(row: Sequence[int]) -> str:

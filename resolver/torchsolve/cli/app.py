@@ -11,7 +11,19 @@ import typer
 from typer.main import get_command
 
 from torchsolve import __version__
-from torchsolve.cli import build, emit, facts, image, inspect, matrix, resolve, scan, smoke, why
+from torchsolve.cli import (
+    atlas,
+    build,
+    emit,
+    facts,
+    image,
+    inspect,
+    matrix,
+    resolve,
+    scan,
+    smoke,
+    why,
+)
 from torchsolve.cli.console import View, print_json
 from torchsolve.cli.failures import INTERRUPTED, defect, disk_error, fail, quiet_pipe
 from torchsolve.errors import TorchsolveError, UsageError
@@ -33,6 +45,7 @@ app.command()(build.build)
 app.command()(smoke.smoke)
 app.add_typer(image.app, name="image")
 app.add_typer(facts.app, name="facts")
+app.add_typer(atlas.app, name="atlas")
 
 
 @app.callback(invoke_without_command=True)
