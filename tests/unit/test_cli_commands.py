@@ -140,8 +140,9 @@ def test_inspect_a_release_and_a_file(here: Path, capsys: pytest.CaptureFixture[
     released, local = json.loads(capsys.readouterr().out)["wheels"]
     assert released["sha256"] == local["sha256"] == LIBRARY[1].archive.sha256
     assert released["requires"] == local["requires"] == ["part>=2"]
-    assert released["extensions"] is None
-    assert local["extensions"] == []
+    assert released["extensions"] == local["extensions"] == []
+    assert released["torch"] == {"loads": [], "links": [], "refuted": [], "unknown": []}
+    assert (released["verified"], local["verified"]) == (False, True)
 
 
 def test_inspect_tells_labels_that_disagree(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

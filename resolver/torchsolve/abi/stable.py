@@ -20,7 +20,7 @@ from torchsolve.facts.load import load_facts
 
 _SHIM = re.compile(r"_?(?:aoti_torch_|torch_)\w+")
 _ALLOWED = re.compile(r"5torch(?:6stable|10headeronly)")
-_UNSTABLE = re.compile(r"(?<!\d)(?:3c10|2at|5torch|6caffe2|4c10d)(?!\d)|^THP[A-Z]")
+_UNSTABLE = re.compile(r"(?<!\d)(?:3c10|2at|5torch|6caffe2|4c10d)|^THP[A-Z]")
 
 
 @dataclass(frozen=True, slots=True)

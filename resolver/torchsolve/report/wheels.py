@@ -1,4 +1,4 @@
-"""``inspect``: what wheels claim and declare; ``torchsolve.wheel/1``."""
+"""``inspect``: what wheels claim, declare and are; ``torchsolve.wheel/1``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-from torchsolve.model.evidence import Disagreement, Evidence, Ledger
+from torchsolve.abi.contradictions import contradictions
+from torchsolve.abi.survey import FileSurvey, Survey
+from torchsolve.facts import load_facts
+from torchsolve.model.binary import Judgement, WheelBinary
+from torchsolve.model.evidence import Disagreement, Ledger
 from torchsolve.model.package import Declared, DistMetadata
+from torchsolve.model.version import dotted_key
 from torchsolve.report.plan_json import evidence_json
-from torchsolve.report.redact import redact
-from torchsolve.report.screen import Block, Cell, Row, Screen, row
 from torchsolve.wheel.claims import Claims
 
 
@@ -23,7 +26,8 @@ class WheelFindings:
     Attributes:
         file: name or place; sha256: None where neither bytes nor index gave one.
         tags: of the file name, sorted.
-        extensions: shared objects in it; None where only its METADATA was fetched.
+        binary: its compiled files; None where they could not be read: ``unread`` says why.
+        survey: the verdicts over the atlas; None with ``binary``.
         notes: what was set aside, one line each.
     """
 
@@ -32,34 +36,36 @@ class WheelFindings:
     metadata: DistMetadata
     tags: tuple[str, ...]
     claims: Claims
-    extensions: tuple[str, ...] | None = None
+    binary: WheelBinary | None = None
+    survey: Survey | None = None
+    unread: str | None = None
     size: int | None = None
     notes: tuple[str, ...] = ()
 
 
 def wheels_json(wheels: Iterable[WheelFindings]) -> dict[str, Any]:
-    """``torchsolve.wheel/1``; what only a read of the binaries can tell is null."""
+    """``torchsolve.wheel/1``; what could not be read is null."""
     book = Ledger()
     entries = [_entry(wheel, book) for wheel in wheels]
     return {"schema": "torchsolve.wheel/1", "wheels": entries, "evidence": evidence_json(book)}
 
 
-def wheels_screen(wheels: Iterable[WheelFindings]) -> Screen:
-    """A block a wheel: its identity, what names claim, what METADATA declares."""
-    return tuple(block for wheel in wheels for block in _blocks(wheel))
-
-
 def disagreements(wheel: WheelFindings) -> tuple[Disagreement, ...]:
-    """Names that claim a torch that the METADATA excludes."""
+    """Names against METADATA, then both against the binaries."""
     claimed = next((e for e in wheel.claims.evidence if "for torch" in e.statement), None)
     version = _example(wheel.claims.torch)
-    if claimed is None or version is None:
-        return ()
-    return tuple(
+    found = [
         Disagreement(wheel.file, claimed, declared.evidence)
         for declared in _torch_requirements(wheel.metadata)
-        if not declared.requirement.specifier.contains(version, prereleases=True)
-    )
+        if claimed is not None
+        and version is not None
+        and not declared.requirement.specifier.contains(version, prereleases=True)
+    ]
+    if wheel.binary is not None and wheel.survey is not None:
+        found += contradictions(
+            wheel.file, wheel.binary, wheel.survey, wheel.claims, wheel.metadata
+        )
+    return tuple(found)
 
 
 def _example(specifier: str | None) -> str | None:
@@ -75,7 +81,7 @@ def _torch_requirements(metadata: DistMetadata) -> tuple[Declared, ...]:
 
 
 def _entry(wheel: WheelFindings, book: Ledger) -> dict[str, Any]:
-    found = disagreements(wheel)
+    binary, found = wheel.binary, wheel.survey
     return {
         "file": wheel.file,
         "sha256": wheel.sha256,
@@ -85,39 +91,85 @@ def _entry(wheel: WheelFindings, book: Ledger) -> dict[str, Any]:
         "requires": [str(declared.requirement) for declared in wheel.metadata.requires],
         "requires_python": wheel.metadata.requires_python,
         "claims": [book.id(evidence) for evidence in wheel.claims.evidence],
-        "extensions": None
-        if wheel.extensions is None
-        else [{"member": member} for member in wheel.extensions],
-        "torch": None,
-        "built_with": None,
-        "cuda_runtime": None,
+        "extensions": [_extension(file) for file in found.files] if found else None,
+        "torch": _torch(found) if found else None,
+        "built_with": _built_with(found) if found else None,
+        "glibc": found.glibc if found else None,
+        "glibcxx": found.glibcxx if found else None,
+        "images": list(carrying(found)) if found else None,
+        "cuda_runtime": found.cuda_runtime if found else None,
         "disagreements": [
             {"subject": d.subject, "claim": book.id(d.claim), "fact": book.id(d.fact)}
-            for d in found
+            for d in disagreements(wheel)
         ],
-        "bytes_total": wheel.size,
+        "unread": [*([wheel.unread] if wheel.unread else []), *_unread(binary)],
+        "verified": binary.verified if binary else None,
+        "bytes_read": binary.bytes_read if binary else None,
+        "bytes_total": binary.bytes_total if binary else wheel.size,
         "notes": [*wheel.metadata.notes, *wheel.notes],
     }
 
 
-def _blocks(wheel: WheelFindings) -> list[Block]:
-    metadata = wheel.metadata
-    title = row(Cell(redact(wheel.file), "bold"), f"{metadata.name} {metadata.version}")
-    rows: list[Row] = [
-        row("sha256", wheel.sha256 or "not known"),
-        row("tags", " ".join(wheel.tags)),
-    ]
-    rows += [row("claims", _said(evidence)) for evidence in wheel.claims.evidence]
-    rows += [row("python", metadata.requires_python)] if metadata.requires_python else []
-    rows += [row("requires", str(declared.requirement)) for declared in metadata.requires]
-    rows += [row("extension", member) for member in wheel.extensions or ()]
-    rows += [
-        row(Cell("disagrees", "yellow"), f"{d.claim.statement}, but {d.fact.statement}")
-        for d in disagreements(wheel)
-    ]
-    rows += [row("note", note) for note in (*metadata.notes, *wheel.notes)]
-    return [Block((title,), indent=0), Block(tuple(rows))]
+def _unread(binary: WheelBinary | None) -> list[str]:
+    return [f"{member}: {why}" for member, why in binary.unread] if binary else []
 
 
-def _said(evidence: Evidence) -> str:
-    return f"{evidence.statement} [{redact(evidence.origin)}]"
+def _extension(found: FileSurvey) -> dict[str, Any]:
+    file, gpu = found.file, found.file.gpu
+    return {
+        "member": file.member,
+        "needed": list(file.needed),
+        "runpath": list(file.runpath or file.rpath),
+        "python": file.python,
+        "cxx11_abi": found.cxx11_abi,
+        "glibc": found.glibc,
+        "glibcxx": found.glibcxx,
+        "stable_abi": _stable(found) if found.stable else None,
+        "sass": list(gpu.sass) if gpu else None,
+        "ptx": [architecture for architecture, _ in gpu.ptx] if gpu else None,
+        "unread": file.unread,
+        "torch": {str(v): _judgement(judgement) for v, judgement in found.torch.items()},
+    }
+
+
+def _stable(found: FileSurvey) -> dict[str, Any] | None:
+    kept = found.stable
+    if kept is None or not kept.stable:
+        return None
+    return {
+        "promise": str(kept.promise) if kept.promise else None,
+        "fact": str(kept.fact) if kept.fact else None,
+    }
+
+
+def _judgement(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "verdict": judgement.verdict,
+        "by": judgement.cause.value if judgement.cause else None,
+        "missing": list(judgement.missing),
+        "reason": judgement.reason,
+    }
+
+
+def _torch(found: Survey) -> dict[str, list[str]]:
+    return {
+        verdict: [str(version) for version in found.releases(verdict)]
+        for verdict in ("loads", "links", "refuted", "unknown")
+    }
+
+
+def _built_with(found: Survey) -> dict[str, Any]:
+    return {"torch": found.built.torch, "evidence": list(found.built.evidence)}
+
+
+def carrying(found: Survey) -> tuple[str, ...]:
+    """Operating systems whose glibc and libstdc++ are new enough, as ``matrices/`` knows them."""
+    return tuple(
+        row.name
+        for row in load_facts().images.systems
+        if _at_least(row.glibc, found.glibc) and _at_least(row.libstdcxx, found.glibcxx)
+    )
+
+
+def _at_least(has: str | None, needs: str | None) -> bool:
+    return needs is None or (has is not None and dotted_key(has) >= dotted_key(needs))

@@ -1,0 +1,165 @@
+"""``inspect`` for people: a block a wheel, then where it loads and why not elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from packaging.version import Version
+
+from torchsolve.abi.survey import Survey
+from torchsolve.facts import load_facts
+from torchsolve.model.binary import GpuCode, Judgement, WheelBinary
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.gpu import coverage
+from torchsolve.model.version import dotted_key
+from torchsolve.report.redact import redact
+from torchsolve.report.screen import Block, Cell, Row, Screen, row
+from torchsolve.report.wheels import WheelFindings, carrying, disagreements
+
+_COLOURS = {"loads": "green", "links": "yellow", "refuted": "red", "unknown": "yellow"}
+_LONGEST = 240
+
+
+def wheels_screen(wheels: Iterable[WheelFindings]) -> Screen:
+    """Its identity, what names claim, what METADATA declares, what the binaries are."""
+    return tuple(block for wheel in wheels for block in _blocks(wheel))
+
+
+def _blocks(wheel: WheelFindings) -> list[Block]:
+    metadata = wheel.metadata
+    title = row(Cell(redact(wheel.file), "bold"), f"{metadata.name} {metadata.version}")
+    rows: list[Row] = [
+        row("sha256", wheel.sha256 or "not known"),
+        row("tags", " ".join(wheel.tags)),
+    ]
+    rows += [row("claims", _said(evidence)) for evidence in wheel.claims.evidence]
+    rows += [row("python", metadata.requires_python)] if metadata.requires_python else []
+    rows += [row("requires", str(declared.requirement)) for declared in metadata.requires]
+    rows += [row(Cell("unread", "yellow"), wheel.unread)] if wheel.unread else []
+    rows += list(_binary_rows(wheel))
+    rows += [
+        row(Cell("disagrees", "yellow"), f"{d.claim.statement}, but {d.fact.statement}")
+        for d in disagreements(wheel)
+    ]
+    rows += [row("note", note) for note in (*metadata.notes, *wheel.notes)]
+    return [Block((title,), indent=0), Block(tuple(rows)), *_verdicts(wheel)]
+
+
+def _said(evidence: Evidence) -> str:
+    return f"{evidence.statement} [{redact(evidence.origin)}]"
+
+
+def _binary_rows(wheel: WheelFindings) -> Iterator[Row]:
+    found, binary = wheel.survey, wheel.binary
+    if found is None or binary is None:
+        return
+    for file in binary.files:
+        yield row("extension", file.member)
+    for member, why in binary.unread:
+        yield row(Cell("unread", "yellow"), f"{member}: {why}")
+    if found.glibc or found.glibcxx:
+        floors = [
+            f"{name} {version}"
+            for name, version in (("glibc", found.glibc), ("GLIBCXX", found.glibcxx))
+            if version
+        ]
+        yield row("needs", f"{', '.join(floors)}: {_systems(found)}")
+    if found.cuda_runtime:
+        yield row("cuda", f"libcudart.so.{found.cuda_runtime}")
+    yield from _gpus(binary)
+    if found.built.torch or found.built.evidence:
+        why = f" ({found.built.evidence[-1]})" if found.built.evidence else ""
+        yield row("built with", f"torch {found.built.torch or 'not certain'}{why}")
+    yield from _stable_rows(found)
+    yield row("read", _read(binary))
+
+
+def _systems(found: Survey) -> str:
+    has = carrying(found)
+    rows = load_facts().images.systems
+    lacking = [r.name for r in rows if r.name not in has and r.libstdcxx is not None]
+    not_on = f"; not on {' '.join(lacking)}" if lacking else ""
+    return f"on {' '.join(has) or 'no image that is known'}{not_on}"
+
+
+def _gpus(binary: WheelBinary) -> Iterator[Row]:
+    codes = [file.gpu for file in binary.files if file.gpu and (file.gpu.sass or file.gpu.ptx)]
+    if not codes:
+        return
+    rows = sorted(load_facts().gpus.sms, key=lambda r: dotted_key(r.capability))
+    told = {r.capability: _weakest(codes, r.capability) for r in rows}
+    for how, label in (("native", "runs on"), ("ptx", "by PTX on"), ("missing", "not on")):
+        named = [_named(r.capability) for r in rows if told[r.capability] == how]
+        if named:
+            yield row(Cell(label, "red" if how == "missing" else ""), ", ".join(named))
+
+
+def _weakest(codes: list[GpuCode], capability: str) -> str:
+    order = ("missing", "unknown", "ptx", "native")
+    found = [
+        coverage(code.sass, tuple(architecture for architecture, _ in code.ptx), capability)
+        for code in codes
+    ]
+    return min(found, key=order.index)
+
+
+def _named(capability: str) -> str:
+    row_ = next(r for r in load_facts().gpus.sms if r.capability == capability)
+    return f"{capability} ({row_.gpus[0].name})" if row_.gpus else capability
+
+
+def _stable_rows(found: Survey) -> Iterator[Row]:
+    using = [file.stable for file in found.files if file.stable is not None]
+    if using and all(stable.stable for stable in using):
+        promises = [s.promise for s in using]
+        facts = [s.fact for s in using if s.fact]
+        promised = f"from torch {max(p for p in promises if p)}" if all(promises) else "by nobody"
+        first = f", all there from {max(facts)}" if facts else ""
+        yield row("stable ABI", f"uses nothing else of torch: promised {promised}{first}")
+
+
+def _read(binary: WheelBinary) -> str:
+    share = f"{binary.bytes_read:,} of {binary.bytes_total:,} bytes"
+    checked = "hash checked" if binary.verified else "by range, not verified"
+    whole = f"; to their end: {', '.join(binary.whole)}" if binary.whole else ""
+    return f"{share} ({checked}{whole})"
+
+
+def _verdicts(wheel: WheelFindings) -> Iterator[Block]:
+    found = wheel.survey
+    if found is None:
+        return
+    if not found.torch:
+        yield Block((row("pure", "no compiled code: any torch"),), "torch")
+        return
+    rows = []
+    runs = groupby(found.torch.items(), key=lambda item: _sort_of(item[1]))
+    for (verdict, _), run in runs:
+        items = list(run)
+        rows.append(
+            row(
+                Cell(verdict, _COLOURS.get(verdict, "")),
+                _span([version for version, _ in items]),
+                _short(items[0][1]),
+            )
+        )
+    yield Block(tuple(rows), "torch")
+
+
+def _sort_of(judgement: Judgement) -> tuple[str, str]:
+    """Releases of one verdict for one reason make one row."""
+    if judgement.verdict == "refuted":
+        return judgement.verdict, judgement.missing[0] if judgement.missing else judgement.reason
+    return judgement.verdict, ""
+
+
+def _span(versions: list[Version]) -> str:
+    if len(versions) < 3:
+        return " ".join(map(str, reversed(versions)))
+    return f"{versions[-1]} to {versions[0]}"
+
+
+def _short(judgement: Judgement) -> str:
+    text = judgement.reason
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
