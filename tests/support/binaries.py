@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -85,5 +86,16 @@ class Counted:
 
     def read_at(self, offset: int, size: int) -> bytes:
         self.calls += 1
-        self.bytes += size
-        return self._inner.read_at(offset, size)
+        data = self._inner.read_at(offset, size)
+        self.bytes += len(data)
+        return data
+
+
+def damaged(data: bytes, places: Sequence[tuple[int, int]], seed: int) -> bytes:
+    """Up to eight bytes in the ``(start, end)`` ranges changed, the same ones for a seed."""
+    random = Random(seed)  # noqa: S311 - damage, not secrets
+    copy = bytearray(data)
+    for _ in range(random.randint(1, 8)):
+        start, end = random.choice(places)
+        copy[random.randrange(start, min(end, len(data)))] = random.choice((0, 1, 2, 127, 128, 255))
+    return bytes(copy)

@@ -162,14 +162,16 @@ def read_sections(image: Image) -> tuple[Section, ...]:
         rows = list(_SECTION.iter_unpack(table))
         names_at, names_size = rows[header.shstrndx][4:6]
         names = image.source.read_at(names_at, names_size)
+        return tuple(
+            Section(string_at(names, row[0]), row[4], 0 if row[1] == 8 else row[5]) for row in rows
+        )
     except (Unreadable, IndexError):
         return ()
-    return tuple(
-        Section(string_at(names, row[0]), row[4], 0 if row[1] == 8 else row[5]) for row in rows
-    )
 
 
 def string_at(table: bytes, offset: int) -> str:
-    """The NUL-terminated string at an offset of a string table; "" past its end."""
+    """The NUL-terminated string at an offset of a string table. Raises ``Unreadable``."""
     end = table.find(b"\0", offset)
-    return table[offset : end if end >= 0 else len(table)].decode("utf-8", "replace")
+    if end < 0:
+        raise Unreadable(f"the string at {offset:#x} of its string table has no end")
+    return table[offset:end].decode("utf-8", "replace")

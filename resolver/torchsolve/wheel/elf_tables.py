@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torchsolve.model.binary import Binding, Undefined, VersionNeed
-from torchsolve.wheel.elf_image import Image, Tag, string_at
+from torchsolve.wheel.elf_image import MACHINES, Image, Tag, string_at
 from torchsolve.wheel.elf_source import Unreadable
 
 _SYMBOL = struct.Struct("<IBBHQQ")
@@ -80,7 +80,10 @@ def _split(
         binding = info >> 4
         if not binding or not at:
             continue
-        name = strings[at : find(b"\0", at)]
+        end = find(b"\0", at)
+        if end < 0:
+            raise Unreadable(f"the name of symbol {index} is past the end of the string table")
+        name = strings[at:end]
         if not name:
             continue
         if section:
@@ -100,31 +103,39 @@ def _text(name: bytes) -> str:
 
 
 def symbol_count(image: Image, dynamic: Dynamic, used: frozenset[int]) -> int:
-    """How many symbols the dynamic table has, which no tag says.
+    """How many symbols the dynamic table has, which no tag says but the hash tables tell.
 
-    ``DT_HASH`` says it. ``DT_GNU_HASH`` covers defined symbols only and none of a file that defines
-    none; there the linker's habit counts (strings follow symbols), and the largest index that a
-    relocation uses.
+    ``DT_HASH`` says it; the last chain of ``DT_GNU_HASH`` ends with the last symbol. That of a file
+    which defines none has no chain: there entries are counted for as long as they can be such.
     """
-    counts = [max(used, default=0) + 1]
+    count = 0
     if Tag.HASH in dynamic:
-        counts.append(int.from_bytes(image.read_address(dynamic[Tag.HASH] + 4, 4), "little"))
+        count = int.from_bytes(image.read_address(dynamic[Tag.HASH] + 4, 4), "little")
     elif Tag.GNU_HASH in dynamic:
-        counts.append(_gnu_hash_count(image, dynamic[Tag.GNU_HASH]))
-    if counts[-1] <= 1 or Tag.HASH not in dynamic:
-        counts.append(_count_by_layout(dynamic))
-    count = max(counts)
+        count = _gnu_hash_count(image, dynamic[Tag.GNU_HASH])
+    if not count:
+        count = _count_undefined(image, dynamic)
     if count > _MAX_SYMBOLS:
         raise Unreadable(f"its symbol table claims {count} symbols")
+    if used and max(used) >= count and image.header.machine in MACHINES:
+        raise Unreadable(f"a relocation uses symbol {max(used)} of {count}")
     return count
 
 
-def _count_by_layout(dynamic: Dynamic) -> int:
-    """Symbols that fit before the next table, where GNU ld, gold and lld put one."""
-    start = dynamic[Tag.SYMTAB]
+def _count_undefined(image: Image, dynamic: Dynamic) -> int:
+    """Symbols up to the next table (GNU ld, gold and lld put one behind them), all undefined."""
+    start, names = dynamic[Tag.SYMTAB], dynamic.get(Tag.STRSZ, 0)
     tables = (Tag.STRTAB, Tag.VERSYM, Tag.GNU_HASH, Tag.HASH, Tag.VERNEED, Tag.RELA, Tag.JMPREL)
     after = [dynamic[tag] for tag in tables if dynamic.get(tag, 0) > start]
-    return 0 if not after else (min(after) - start) // _SYMBOL.size
+    if not after:
+        return 0
+    limit = min((min(after) - start) // _SYMBOL.size, _MAX_SYMBOLS)
+    table = image.read_address(start, limit * _SYMBOL.size)
+    for index, (name, info, _, section, value, _) in enumerate(_SYMBOL.iter_unpack(table)):
+        undefined = 0 < name < names and info >> 4 in _BINDINGS and not value
+        if index and (section or not undefined):
+            return index
+    return limit
 
 
 def _gnu_hash_count(image: Image, address: int) -> int:
@@ -136,7 +147,7 @@ def _gnu_hash_count(image: Image, address: int) -> int:
     words = memoryview(image.read_address(at, buckets * 4)).cast("I")
     last: int = max(words, default=0)
     if last < first:
-        return first
+        return 0
     if last > _MAX_SYMBOLS:
         raise Unreadable(f"its hash table names symbol {last}")
     return _chain_end(image, at + buckets * 4, last - first) + first
@@ -224,11 +235,13 @@ def _needs(image: Image, dynamic: Dynamic, strings: bytes) -> list[tuple[int, Ve
 def _definitions(image: Image, dynamic: Dynamic, strings: bytes) -> dict[int, str]:
     names: dict[int, str] = {}
     at = dynamic[Tag.VERDEF]
+    # Index 1 is the file itself: an undefined symbol that has it is unversioned.
     for _ in range(min(dynamic.get(Tag.VERDEFNUM, 0), _MAX_VERSIONS)):
         row = _VERDEF.unpack(image.read_address(at, _VERDEF.size))
         _, _, index, _, _, aux, following = row
         name = int.from_bytes(image.read_address(at + aux, 4), "little")
-        names[index & 0x7FFF] = string_at(strings, name)
+        if index & 0x7FFF > 1:
+            names[index & 0x7FFF] = string_at(strings, name)
         if not following:
             break
         at += following
