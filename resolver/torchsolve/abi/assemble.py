@@ -45,7 +45,7 @@ def build_of(built: Built, *, default: bool) -> Build:
         cxx11_abi=torch.cxx11_abi,
         floors=dict(_floors(built)),
         exported={name: facts.exported for name, facts in sorted(torch.libraries.items())},
-        wheels={record.package: record.version for record in built.cuda},
+        wheels=built.pins,
         sonames=tuple(sorted(sonames(found))),
         mapped=tuple(sorted(mapped(found, torch.preloads))),
         layout=torch.layout,

@@ -8,7 +8,7 @@ hash, read library by library and deleted; nothing of it is run.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +38,7 @@ from torchsolve.wheel.filename import parse
 _PYTHON = PythonVersion(3, 11)
 _TARGET = Target.of(_PYTHON, Platform("linux/amd64"), "2.40")
 _META = "cuda-toolkit"
+_CUDA_NAMES = ("nvidia-", _META)
 # Before it, no wheel of today is built for it.
 OLDEST = Version("2.0.1")
 # Whose names are kept for every version: wheels need some that only newer ones have.
@@ -90,10 +91,16 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A release with the CUDA wheels that its METADATA brings; ``uploaded``: ``2025-04-23``."""
+    """A release with the CUDA wheels that it brings.
+
+    Attributes:
+        pins: CUDA package → version, of those whose version its METADATA pins.
+        uploaded: ``2025-04-23``.
+    """
 
     torch: Record
     cuda: tuple[CudaRecord, ...]
+    pins: Mapping[str, str]
     uploaded: str | None = None
 
     @property
@@ -129,7 +136,7 @@ def cuda_tables(shop: Workshop) -> tuple[CudaRecord, ...]:
         file
         for package in CUDA_PACKAGES
         for version in {f.version for f in _wheels(package, shop.source)}
-        if (file := _newest(package, str(version), shop.source))
+        if (file := _newest(package, f"=={version}", shop.source))
     ]
     with ThreadPoolExecutor(shop.jobs) as pool:
         return tuple(pool.map(lambda file: _cuda(file, shop), files))
@@ -166,35 +173,45 @@ def _wheels(name: str, source: Source) -> list[IndexFile]:
 
 
 def _newest(name: str, specifier: str, source: Source) -> IndexFile | None:
-    wanted = Requirement(f"{name}=={specifier}" if specifier[0].isdigit() else name + specifier)
+    wanted = Requirement(name + specifier)
     fitting = [f for f in _wheels(name, source) if wanted.specifier.contains(f.version, True)]
     return max(fitting, key=lambda file: (file.version, file.filename), default=None)
 
 
 def _release(file: IndexFile, shop: Workshop) -> Built:
     record = _kept(file, shop, load, _read_torch(shop))
-    brought = tuple(_cuda(found, shop) for found in _closure(record.requires, shop.source))
+    closure = list(_closure(record.requires, shop.source))
+    brought = tuple(_cuda(found, shop) for found, _ in closure)
+    pins = {str(found.name): str(found.version) for found, pinned in closure if pinned}
     shop.say(f"torch {record.version}: {len(record.libraries)} libraries")
     uploaded = file.upload_time.date().isoformat() if file.upload_time else None
-    return Built(record, brought, uploaded)
+    return Built(record, brought, pins, uploaded)
 
 
 def _cuda(file: IndexFile, shop: Workshop) -> CudaRecord:
     return _kept(file, shop, load_cuda, _read_cuda(shop))
 
 
-def _closure(requires: Sequence[str], source: Source) -> Iterator[IndexFile]:
-    """The CUDA wheels that Requires-Dist lines pin, through ``cuda-toolkit`` where there is one."""
-    for requirement in _holding(map(Requirement, requires), frozenset()):
-        if requirement.name == _META:
-            file = _newest(_META, str(requirement.specifier), source)
-            inner = source.requires(file) if file else ()
-            lines = [str(one) for one in _holding(inner, frozenset(requirement.extras))]
-            yield from _closure([line.partition(";")[0] for line in lines], source)
-        elif requirement.name.startswith("nvidia-"):
-            file = _newest(requirement.name, str(requirement.specifier), source)
-            if file is not None:
-                yield file
+def _closure(requires: Sequence[str], source: Source) -> Iterator[tuple[IndexFile, bool]]:
+    """The CUDA wheels that Requires-Dist lines bring, and whether torch pins their version.
+
+    Through ``cuda-toolkit``, where there is one, and through what those wheels require: cuSOLVER
+    wants any nvJitLink of its major, and older releases do not name it themselves.
+    """
+    waiting = [(line, True) for line in _holding(map(Requirement, requires), frozenset())]
+    seen: set[str] = set()
+    while waiting:
+        requirement, pinned = waiting.pop(0)
+        if requirement.name in seen or not requirement.name.startswith(_CUDA_NAMES):
+            continue
+        seen.add(requirement.name)
+        file = _newest(requirement.name, str(requirement.specifier), source)
+        if file is not None:
+            inner = _holding(source.requires(file), frozenset(requirement.extras))
+            toolkit = requirement.name == _META
+            waiting += [(one, pinned and toolkit) for one in inner]
+            if not toolkit:
+                yield file, pinned
 
 
 def _holding(found: Iterable[Requirement], extras: frozenset[str]) -> Iterator[Requirement]:

@@ -2,7 +2,8 @@
 
 ``torch/__init__.py`` opens ``libtorch_global_deps.so`` and, by way of ``torch._C``,
 ``libtorch_python.so``; the dynamic linker opens what those need, and so on; some CUDA libraries are
-opened by hand (``preloads``).
+opened by hand (``preloads``). Up to 2.1 an initializer of libtorch_cuda opens
+``libnvfuser_codegen.so``. Compared with ``/proc/self/maps`` of installed releases.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from torchsolve.abi.record import CudaRecord, Facts, Record
 
-_ROOTS = ("libtorch_global_deps.so", "libtorch_python.so")
+_ROOTS = ("libtorch_global_deps.so", "libtorch_python.so", "libnvfuser_codegen.so")
 
 
 def libraries(torch: Record, cuda: Iterable[CudaRecord]) -> dict[str, Facts]:
