@@ -31,6 +31,7 @@ from torchsolve.wheel.binary import may_be_binary, read_binaries
 from torchsolve.wheel.elf import read_elf, read_leading
 from torchsolve.wheel.elf_source import Unreadable
 from torchsolve.wheel.record import distil, dump_binary, load_binary
+from torchsolve.wheel.shipped import shipped
 
 # Members of one wheel at the same time: each holds up to 16 MiB of what it inflated.
 _THREADS = 6
@@ -75,7 +76,10 @@ class BinaryReader:
                 # An entry of another version's form is read again.
                 with suppress(UsageError):
                     return load_binary(entry.body.encode(), file.filename)
-        return None
+        known = shipped(file.name, file.sha256) if file.sha256 else None
+        if known is None or (gpu and any(f.gpu is None and not f.unread for f in known.files)):
+            return None
+        return known
 
     def _keep(self, binary: WheelBinary, *, gpu: bool) -> None:
         if binary.sha256 is not None:
