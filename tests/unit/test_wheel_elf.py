@@ -101,6 +101,23 @@ def test_prints_of_inlined_torch_headers(built: bytes) -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize(
+    ("source", "compilers"),
+    [
+        (
+            'extern "C" int nvrtcCompileProgram(); int f() { return nvrtcCompileProgram(); }',
+            "nvrtc",
+        ),
+        ('const char *opened = "nvJitLinkAddData";', "nvjitlink"),
+        ('extern "C" void *PyInit_libtriton() { return 0; }', "triton"),
+    ],
+)
+def test_who_makes_gpu_code_at_run_time(tmp_path: Path, source: str, compilers: str) -> None:
+    elf = read_elf(library(tmp_path / "x.so", source).read_bytes(), "m")
+    assert elf.compilers == (compilers,)
+
+
+@needs_compiler
 def test_the_dynamic_segment_is_enough(built: bytes) -> None:
     bare = without_sections(built)
     assert read_sections(read_image(BytesSource(bare))) == ()

@@ -30,7 +30,9 @@ FILE = ElfFile(
     weak_objects=(("_ZTVN3c1011SymNodeImplE", 544),),
     checks=(("ArrayRef.h", 61),),
     toolkits=("12.8",),
-    python="cp312",
+    python="abi3",
+    python_floor="3.9",
+    compilers=("nvrtc",),
     gpu=GpuCode(sass=("sm_86",), ptx=(("compute_86", "8.7"),), compressed=True),
 )
 LIBRARY = ElfFile(member="pkg/libh.so", machine="x86_64", soname="libh.so", defined=("helper",))

@@ -78,6 +78,8 @@ class ElfFile:
         python: of an extension module: ``abi3`` (limited-API names alone), else ``cp312`` by its
             file name, ``cp`` where that does not say; None: not an extension module.
         python_floor: of ``abi3``: the first Python with all names that it uses, ``3.9``.
+        compilers: what it makes GPU code with at run time: ``nvrtc``, ``nvjitlink``, ``triton``;
+            such code fits any GPU that the compiler knows and stands in no file.
         gpu: None where GPU code was not asked for.
         unread: why it could not be read (all else is then empty); None when it was.
     """
@@ -96,6 +98,7 @@ class ElfFile:
     toolkits: tuple[str, ...] = ()
     python: str | None = None
     python_floor: str | None = None
+    compilers: tuple[str, ...] = ()
     gpu: GpuCode | None = None
     unread: str | None = None
 

@@ -30,7 +30,7 @@ def read_elf(
     source = BytesSource(data) if isinstance(data, bytes | memoryview) else data
     try:
         image = read_image(source)
-        found = read_strings(source, ((0, source.reach),)) if strings else Strings((), ())
+        found = read_strings(source, ((0, source.reach),)) if strings else Strings()
         entries = dynamic_entries(image)
         return _elf_file(image, entries, member, found, read_gpu(image) if gpu else None)
     except Unreadable as reason:
@@ -80,6 +80,7 @@ def _elf_file(
         toolkits=found.toolkits,
         python=python,
         python_floor=floor,
+        compilers=found.compilers,
         gpu=gpu,
     )
 

@@ -17,28 +17,38 @@ _CHECK = re.compile(rb'torch/include/([!-!#-~]{1,200}?\.(?:h|hpp|cuh|inl))":(\d{
 _TOOLKIT = re.compile(rb"(?:release |V)(\d{1,2}\.\d{1,2})(?:, V|\.\d{1,3}\b)")
 _TOOLS = b"Cuda compilation tools, "
 _OVERLAP = 512
+# A library that is opened at run time is asked for these by name, as one that is linked is.
+_COMPILERS = (
+    (b"nvrtcCompileProgram\0", "nvrtc"),
+    (b"nvJitLinkAddData\0", "nvjitlink"),
+    (b"PyInit_libtriton\0", "triton"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Strings:
-    """``checks``: (header below ``torch/include/``, line), sorted; ``toolkits``: sorted."""
+    """``checks``: (header below ``torch/include/``, line), sorted; the others as in ``ElfFile``."""
 
-    checks: tuple[tuple[str, int], ...]
-    toolkits: tuple[str, ...]
+    checks: tuple[tuple[str, int], ...] = ()
+    toolkits: tuple[str, ...] = ()
+    compilers: tuple[str, ...] = ()
 
 
 def read_strings(source: Source, ranges: tuple[tuple[int, int], ...]) -> Strings:
     """What the given ``(start, end)`` ranges of a file say."""
     checks: set[tuple[str, int]] = set()
     toolkits: set[str] = set()
+    compilers: set[str] = set()
     for start, end in ranges:
         for _, block in chunks(source, start, end, _OVERLAP):
             if b"torch/include/" in block:
                 checks |= {(m[1].decode(), int(m[2])) for m in _CHECK.finditer(block)}
             toolkits |= _toolkits(block)
+            compilers |= {name for text, name in _COMPILERS if text in block}
     return Strings(
         tuple(sorted(checks)),
         tuple(sorted(toolkits, key=lambda text: tuple(map(int, text.split("."))))),
+        tuple(sorted(compilers)),
     )
 
 

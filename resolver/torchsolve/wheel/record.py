@@ -54,6 +54,8 @@ class _File(_Row):
     checks: list[tuple[str, int]] = []
     toolkits: list[str] = []
     python: str | None = None
+    python_floor: str | None = None
+    compilers: list[str] = []
     gpu: _Gpu | None = None
     unread: str | None = None
 
@@ -164,6 +166,8 @@ def _file(file: ElfFile) -> dict[str, Any]:
             "checks": file.checks,
             "toolkits": file.toolkits,
             "python": file.python,
+            "python_floor": file.python_floor,
+            "compilers": file.compilers,
             "gpu": _gpu(file.gpu) if file.gpu else None,
             "unread": file.unread,
         }
@@ -216,6 +220,8 @@ def _elf(row: _File) -> ElfFile:
         checks=tuple(row.checks),
         toolkits=tuple(row.toolkits),
         python=row.python,
+        python_floor=row.python_floor,
+        compilers=tuple(row.compilers),
         gpu=_code(row.gpu) if row.gpu else None,
         unread=row.unread,
     )
