@@ -67,7 +67,7 @@ class Atlas:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._histories: dict[str, bytes | None] = {}
+        self._histories: dict[str, bytes] = {}
         self._facts: dict[int, ReleaseFacts] = {}
 
     @cached_property
@@ -92,8 +92,13 @@ class Atlas:
 
         Raises UsageError ``not-in-atlas``.
         """
-        column = self._column(version, cuda)
-        return tuple(name for name in names if not self._library(name, column))
+        column, asked = self._column(version, cuda), list(names)
+        known = self._histories
+        for name in asked:
+            if name not in known:
+                self._history(name)
+        # Thousands of names for each release: nothing is called in this loop.
+        return tuple([name for name in asked if not known[name][column]])
 
     def library_of(self, name: str, version: Version, cuda: CudaTag | None = None) -> str | None:
         """The library that exports the name, None where none does; raises as ``missing``.
@@ -112,7 +117,7 @@ class Atlas:
         history = self._history(name)
         return tuple(
             Version(build.version)
-            for build, library in zip(self.builds, history or b"", strict=False)
+            for build, library in zip(self.builds, history, strict=True)
             if library and build.default
         )
 
@@ -123,7 +128,7 @@ class Atlas:
 
     def known(self, name: str) -> bool:
         """Whether any build exports the name: then it is torch's."""
-        return self._history(name) is not None
+        return self._history(name) is not self._absent
 
     def cuda_first(self, name: str, soname: str | None = None) -> tuple[str, Version] | None:
         """``(libcudart.so.12, 12.5.39)``: the first version that exports the name.
@@ -167,14 +172,18 @@ class Atlas:
         return column
 
     def _library(self, name: str, column: int) -> int:
-        history = self._history(name)
-        return history[column] if history else 0
+        return self._history(name)[column]
 
-    def _history(self, name: str) -> bytes | None:
+    def _history(self, name: str) -> bytes:
         try:
             return self._histories[name]
         except KeyError:
-            return self._histories.setdefault(name, self._names.history(name))
+            found = self._names.history(name)
+            return self._histories.setdefault(name, self._absent if found is None else found)
+
+    @cached_property
+    def _absent(self) -> bytes:
+        return bytes(len(self.builds))
 
     def _column_facts(self, column: int) -> ReleaseFacts:
         if column not in self._facts:

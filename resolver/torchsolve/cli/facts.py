@@ -63,6 +63,21 @@ def version_json() -> dict[str, Any]:
         "torchsolve": __version__,
         "python": platform.python_version(),
         "matrices": {name: str(read_table(folder, name).checked) for name in names},
+        "atlas": _atlas_age(),
+    }
+
+
+def _atlas_age() -> dict[str, Any]:
+    """The newest release that the atlas knows, and the day that its wheel was uploaded."""
+    from torchsolve.abi.atlas import load_atlas
+
+    builds = load_atlas().builds
+    newest = max((build.uploaded or "" for build in builds), default="")
+    releases = load_atlas().releases
+    return {
+        "builds": len(builds),
+        "newest": str(releases[-1]) if releases else None,
+        "uploaded": newest or None,
     }
 
 
