@@ -1,7 +1,8 @@
 """Size and speed of the atlas: ``python tests/bench/atlas.py [LIBRARY.so]``.
 
-Prints bytes shipped, milliseconds (of this process: other work does not count) from nothing to the first answer, and milliseconds that one
-file's undefined names take against every release (without LIBRARY: 3,000 invented names).
+Prints bytes shipped, milliseconds from nothing to the first answer, and milliseconds that one
+file's undefined names take against every release (without LIBRARY: 3,000 invented names). They are
+this process's own; what else the machine does is not counted.
 """
 
 from __future__ import annotations
