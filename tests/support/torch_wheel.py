@@ -34,9 +34,11 @@ def _load_global_deps():
 """
 _ATEN = """
 #pragma once
+#define TORCH_INTERNAL_ASSERT(x) ((void)(x))
 namespace at { struct Tensor { void* impl; }; }
 namespace c10 {
 struct TensorImpl { long held[23]; };
+inline void check(bool x) { TORCH_INTERNAL_ASSERT(x); }
 enum class DispatchKey : unsigned short { Undefined = 0, CPU, CUDA = 49 };
 }
 """

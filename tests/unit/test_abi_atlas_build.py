@@ -16,6 +16,7 @@ from support.torch_wheel import C10, INIT, cuda_wheel, torch_wheel
 from support.wheels import Archive
 from torchsolve.abi.atlas import Atlas
 from torchsolve.abi.library import read_library
+from torchsolve.abi.lines import read_lines
 from torchsolve.abi.preloads import preloads
 from torchsolve.cli.app import run
 from torchsolve.errors import UnknownError
@@ -95,6 +96,10 @@ def test_a_release_is_read_from_its_wheel(server: IndexServer, tmp_path: Path) -
     # libtorch_cpu has it as well.
     assert atlas.library_of("_ZN3c104usedEv", old) == "libc10.so"
     assert not atlas.known("_ZN12_GLOBAL__N_16hiddenEv")
+    lines = read_lines(tmp_path / "prints" / "assert_lines.json")
+    assert lines.releases == (old, new)
+    assert lines.fitting([("ATen/ATen.h", 7)]) == (old, new)
+    assert lines.fitting([("ATen/ATen.h", 8)]) == ()
     assert atlas.cuda_first("cudaNew") == ("libcudart.so.12", Version("12.6.77"))
     assert atlas.cuda_first("cudaFree") == ("libcudart.so.12", Version("12.4.127"))
 

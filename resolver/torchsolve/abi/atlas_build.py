@@ -19,6 +19,7 @@ from typing import IO, Protocol, TypeVar, cast
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from torchsolve.abi.lines import Lines
 from torchsolve.abi.record import (
     CudaRecord,
     Record,
@@ -107,6 +108,11 @@ class Built:
     def tag(self) -> CudaTag:
         """Of its own ``torch/version.py``, not of its name."""
         return CudaTag.from_version(self.torch.cuda) if self.torch.cuda else CudaTag("cpu")
+
+    @property
+    def lines(self) -> Lines:
+        """Of its inlined checks."""
+        return {header: frozenset(lines) for header, lines in self.torch.checks.items()}
 
 
 def build(

@@ -19,7 +19,7 @@ from packaging.version import Version
 from torchsolve.resources import share
 
 ROOT = "torch/include/"
-_FILE = "prints/assert_lines.json"
+FILE = "prints/assert_lines.json"
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE)
 _NO_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])+'", re.DOTALL)
 _SEEDS = frozenset(
@@ -62,6 +62,11 @@ class LineTable:
         known = [check for check in checks if self.knows(check[0])]
         return tuple(r for r in self.releases if all(self.allows(r, *check) for check in known))
 
+    def of(self, release: Version) -> Lines:
+        """Header → lines of one release."""
+        found = {header: self._lines(release, header) for header in self._states}
+        return {header: lines for header, lines in found.items() if lines}
+
     def _lines(self, release: Version, header: str) -> frozenset[int]:
         found: frozenset[int] = frozenset()
         for since, lines in self._states[header]:
@@ -73,7 +78,7 @@ class LineTable:
 @lru_cache(maxsize=1)
 def load_lines() -> LineTable:
     """The shipped table."""
-    return read_lines(share("data") / _FILE)
+    return read_lines(share("data") / FILE)
 
 
 def read_lines(path: Path) -> LineTable:

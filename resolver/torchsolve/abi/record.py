@@ -17,6 +17,7 @@ from typing import Any
 
 from torchsolve.abi.layout import read_layout
 from torchsolve.abi.library import Library, read_library
+from torchsolve.abi.lines import check_lines
 from torchsolve.abi.preloads import preloads
 from torchsolve.errors import UnknownError
 
@@ -28,8 +29,8 @@ _CUDA = re.compile(r"^cuda(?:\s*:[^=]+)?\s*=\s*['\"]([\d.]+)['\"]", re.MULTILINE
 _ERROR = "_ZN3c105ErrorC1ENS_14SourceLocationE"
 _UNREADABLE = (OSError, zlib.error, ValueError, LookupError, TypeError)
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, LookupError, RuntimeError)
-# 1: the form of the file; another form is read again from the wheel.
-_FORM = 1
+# 2: the form of the file; another form is read again from the wheel.
+_FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Record:
         exports: file name → names, sorted; those of compiler hashes are left out.
         sizes: size in bytes of each exported vtable and typeinfo of torch's own classes.
         layout: see ``layout.FIELDS``.
+        checks: header → lines of its inlined checks, see ``lines.check_lines``.
         preloads: patterns of the libraries that ``import torch`` opens by hand.
     """
 
@@ -68,6 +70,7 @@ class Record:
     exports: dict[str, tuple[str, ...]]
     sizes: dict[str, int]
     layout: dict[str, int]
+    checks: dict[str, tuple[int, ...]]
     preloads: tuple[str, ...]
 
 
@@ -98,6 +101,7 @@ def read_torch(wheel: Path, sha256: str, work: Path, *, compiler: str = "g++") -
                 },
                 sizes=_sizes(libraries),
                 layout=read_layout(include, cxx11_abi=cxx11 is not False, compiler=compiler),
+                checks=_checks(include),
                 preloads=preloads(archive.read("torch/__init__.py").decode()),
             )
     except _BROKEN as error:
@@ -179,6 +183,7 @@ def load(path: Path) -> Record | None:
     """A torch wheel's record; None where there is none that can be read."""
     try:
         data = _read(path)
+        data["checks"] = {header: tuple(lines) for header, lines in data["checks"].items()}
         for field in ("requires", "preloads"):
             data[field] = tuple(data[field])
         return Record(**data)
@@ -253,6 +258,15 @@ def _headers(archive: zipfile.ZipFile, folder: Path) -> Path:
         if name.startswith("torch/include/"):
             archive.extract(name, folder)
     return folder / "torch" / "include"
+
+
+def _checks(include: Path) -> dict[str, tuple[int, ...]]:
+    texts = {
+        path.relative_to(include).as_posix(): path.read_text("utf-8", errors="replace")
+        for path in sorted(include.rglob("*"))
+        if path.is_file()
+    }
+    return {header: tuple(sorted(lines)) for header, lines in check_lines(texts).items()}
 
 
 def _sizes(libraries: dict[str, Library]) -> dict[str, int]:

@@ -42,7 +42,13 @@ Work = Annotated[
     typer.Option("--work", metavar="DIR", help="for records, which a broken build goes on from"),
 ]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="DIR", help="instead of the shipped atlas")
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="instead of the shipped atlas; lines of checks go beside it, into prints/",
+    ),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="releases at the same time, 3 GB each")]
 Compiler = Annotated[str, typer.Option("--compiler", metavar="COMMAND")]
@@ -221,6 +227,7 @@ def _write(
     from torchsolve.abi.atlas_build import build as read
     from torchsolve.abi.atlas_build import cuda_tables
     from torchsolve.abi.cuda_names import CUDA
+    from torchsolve.abi.lines import FILE, dump_lines, read_lines
     from torchsolve.abi.table import files_of, read_table
 
     table = read_table(folder)
@@ -228,8 +235,13 @@ def _write(
     files = files_of(with_builds(table, new)) if new else {}
     if cuda_names:
         files[CUDA] = cuda_file(cuda_tables(shop))
-    folder.mkdir(parents=True, exist_ok=True)
+    if new and cuda is None:
+        lines = read_lines(folder.parent / FILE)
+        known = {version: lines.of(version) for version in lines.releases}
+        read_now = {Version(built.torch.version): built.lines for _, built in new}
+        files[f"../{FILE}"] = dump_lines({**known, **read_now})
     for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         replace_file(folder / name, content)
     if view.as_json:
         rows = [_brief(build) for build, _ in new]
