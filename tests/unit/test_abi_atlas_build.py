@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from support.elf import COMPILER, shared
@@ -15,12 +17,15 @@ from support.index_server import FakeFile, IndexServer
 from support.torch_wheel import C10, INIT, cuda_wheel, torch_wheel
 from support.wheels import Archive
 from torchsolve.abi.atlas import Atlas
+from torchsolve.abi.atlas_check import recheck
 from torchsolve.abi.library import read_library
 from torchsolve.abi.lines import read_lines
 from torchsolve.abi.preloads import preloads
 from torchsolve.cli.app import run
 from torchsolve.errors import UnknownError
+from torchsolve.model.package import IndexFile
 from torchsolve.model.version import CudaTag
+from torchsolve.wheel.filename import parse
 
 pytestmark = pytest.mark.skipif(
     not COMPILER or not shutil.which("g++"), reason="needs a C and a C++ compiler"
@@ -216,6 +221,54 @@ def test_files_of_different_builds_are_not_read_together(
         assert facts is not None
         with pytest.raises(UnknownError, match="different builds"):
             atlas.known("x") or dict(facts.vtables)
+
+
+class _Local:
+    """A source of one wheel on the disk."""
+
+    def __init__(self, wheel: Archive, folder: Path) -> None:
+        self._path = wheel.write(folder)
+
+    def files(self, name: str) -> list[IndexFile]:
+        parsed = parse(self._path.name)
+        file = IndexFile(parsed.name, parsed.version, self._path.name, str(self._path), "default")
+        return [file] if name == "torch" else []
+
+    def requires(self, _: IndexFile) -> list[Requirement]:
+        return []
+
+    def fetch(self, file: IndexFile, target: IO[bytes]) -> int:
+        return target.write(Path(str(file.url)).read_bytes())
+
+    def open(self, url: str) -> IO[bytes]:
+        return Path(url).open("rb")
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (C10, ()),
+        (
+            C10 + "void _ZN3c105extraEv(void) {}",
+            (
+                "torch 9.0.0: libc10.so exports _ZN3c105extraEv, the atlas does not have it",
+                "torch 9.0.0: libc10.so exports 5 names, the atlas has 4",
+            ),
+        ),
+        (
+            C10.replace("[31]", "[34]"),
+            ("torch 9.0.0: _ZTVN3c1010TensorImplE has 272 bytes, the atlas says 248",),
+        ),
+    ],
+)
+def test_a_check_tells_where_wheel_and_atlas_differ(
+    server: IndexServer, tmp_path: Path, source: str, found: tuple[str, ...]
+) -> None:
+    with server:
+        assert _build(server, tmp_path, "build", "9.0.0") == 0
+    wheel = torch_wheel(tmp_path / "again", "9.0.0", c10=source)
+    local = _Local(wheel, tmp_path / "index")
+    assert recheck(Atlas(tmp_path / "atlas"), Version("9.0.0"), local) == found
 
 
 def test_exports_are_those_that_nm_lists(tmp_path: Path) -> None:
