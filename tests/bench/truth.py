@@ -31,7 +31,7 @@ from packaging.version import Version
 from torchsolve.abi.atlas import Atlas, load_atlas
 from torchsolve.abi.built_with import BuiltWith, built_with
 from torchsolve.abi.host import Host
-from torchsolve.abi.judge import judge_file
+from torchsolve.abi.judge import Judge
 from torchsolve.abi.symbols import wanted
 from torchsolve.model.binary import ElfFile, Judgement, WheelBinary
 from torchsolve.wheel.binary import read_binaries
@@ -146,10 +146,10 @@ def outcomes(
     hidden = {
         name: replace(w.binary, filename="x-0-py3-none-any.whl") for name, w in wheels.items()
     }
-    built = {name: built_with(binary, atlas) for name, binary in hidden.items()}
+    judges = {name: Judge(binary, atlas, host) for name, binary in hidden.items()}
     for row in rows:
         file = _member(hidden[row.wheel], row.so)
-        judgement = judge_file(hidden[row.wheel], file, row.torch, atlas, host, built[row.wheel])
+        judgement = judges[row.wheel].file(file, row.torch)
         yield Outcome(
             row,
             judgement,

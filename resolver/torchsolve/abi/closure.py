@@ -50,10 +50,16 @@ class Closure:
     stranded: tuple[Need, ...]
 
 
-def closure(binary: WheelBinary, file: ElfFile, is_mapped: Callable[[str], bool]) -> Closure:
+class Siblings:
+    """The files of a wheel by where they are installed, and by name."""
+
+    def __init__(self, binary: WheelBinary) -> None:
+        self.by_path = {_installed(one.member): one for one in binary.files}
+        self.by_name = {posixpath.basename(path): one for path, one in self.by_path.items()}
+
+
+def closure(siblings: Siblings, file: ElfFile, is_mapped: Callable[[str], bool]) -> Closure:
     """Walks the needs of ``file``; ``is_mapped`` tells what ``import torch`` has opened."""
-    by_path = {_installed(one.member): one for one in binary.files}
-    by_name = {posixpath.basename(path): one for path, one in by_path.items()}
     files = {file.member: file}
     queue: list[tuple[ElfFile, tuple[str, ...]]] = [(file, ())]
     outside: dict[str, Need] = {}
@@ -63,9 +69,9 @@ def closure(binary: WheelBinary, file: ElfFile, is_mapped: Callable[[str], bool]
         paths = _paths(one, inherited)
         for soname in one.needed:
             need = Need(soname, one.member, paths)
-            found = None if is_mapped(soname) else _found(soname, paths, by_path)
-            if found is None and not is_mapped(soname) and soname in by_name:
-                found = by_name[soname]
+            found = None if is_mapped(soname) else _found(soname, paths, siblings.by_path)
+            if found is None and not is_mapped(soname) and soname in siblings.by_name:
+                found = siblings.by_name[soname]
                 stranded.setdefault(soname, need)
             if found is None:
                 outside.setdefault(soname, need)

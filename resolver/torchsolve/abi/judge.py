@@ -9,13 +9,13 @@ of dlopen(RTLD_NOW) over 13 releases.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
 from torchsolve.abi.built_with import BuiltWith, built_with
-from torchsolve.abi.closure import Closure, Need, closure
+from torchsolve.abi.closure import Closure, Need, Siblings, closure
 from torchsolve.abi.demangle import demangle
 from torchsolve.abi.host import Host, is_driver, is_system
 from torchsolve.abi.layouts import Difference, differences, uses
@@ -38,21 +38,87 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One file with its siblings, before one release."""
+    """One file with its siblings, before one release.
+
+    ``stems``: names without versions of all that any torch and its CUDA wheels bring.
+    """
 
     file: ElfFile
     opened: Closure
     want: Wanted
+    is_stable: bool
     version: Version
     release: ReleaseView
     atlas: AtlasView
     host: Host
+    stems: frozenset[str]
 
     def refuted(self, cause: Cause, missing: Iterable[str], reason: str) -> Judgement:
         return Judgement(REFUTED, cause, tuple(missing), reason, self.file.member)
 
     def brought(self, soname: str) -> bool:
         return soname in self.release.mapped or soname in self.release.sonames
+
+
+class Judge:
+    """One wheel before many releases: what does not depend on the release is looked at once.
+
+    Args:
+        built: what ``built_with`` says, where the caller has it.
+    """
+
+    def __init__(
+        self, binary: WheelBinary, atlas: AtlasView, host: Host, built: BuiltWith | None = None
+    ) -> None:
+        self._binary, self._atlas = binary, atlas
+        self._built = built or built_with(binary, atlas)
+        self._siblings = Siblings(binary)
+        self._beside = (atlas, host, _stems(atlas))
+        self._opened: dict[tuple[str, ...], tuple[Wanted, bool]] = {}
+
+    def wheel(self, version: Version) -> Judgement:
+        """The weakest of its files' verdicts.
+
+        Files whose names differ in digits alone (``libtorio_ffmpeg4.so``, ``…_cuda126.so``) are
+        alternatives among which Python code chooses: one that lacks a library is passed over where
+        another of them has all.
+        """
+        files, unread = self._binary.files, self._binary.unread
+        if not files:
+            if unread:
+                member, why = unread[0]
+                return Judgement(UNKNOWN, reason=f"{member} cannot be read: {why}", member=member)
+            return Judgement(PURE, reason="it has no compiled code")
+        found = [self.file(file, version) for file in files]
+        serving = {_kin(j.member) for j in found if j.verdict in (LOADS, LINKS)}
+        chosen = [j for j in found if not (_lacks_library(j) and _kin(j.member) in serving)]
+        return min(chosen, key=lambda judgement: _ORDER.index(judgement.verdict))
+
+    def file(self, file: ElfFile, version: Version) -> Judgement:
+        """The verdict of one file, opened after ``import torch``."""
+        if file.unread:
+            return _unknown(file, f"{file.member} cannot be read: {file.unread}")
+        release = self._atlas.release(version)
+        if release is None:
+            return _unknown(file, f"torch {version} is not in the atlas: torchsolve atlas extend")
+        if file.machine != "x86_64":
+            return _unknown(file, f"it is for {file.machine}; the atlas holds x86_64 alone")
+        opened = closure(self._siblings, file, release.mapped.__contains__)
+        if unread := next((one for one in opened.files if one.unread), None):
+            return _unknown(file, f"{unread.member} cannot be read: {unread.unread}")
+        want, is_stable = self._wanted(opened.files)
+        case = _Case(file, opened, want, is_stable, version, release, *self._beside)
+        for question in _QUESTIONS:
+            if answer := question(case):
+                return answer
+        return _by_layout(case, self._built)
+
+    def _wanted(self, files: tuple[ElfFile, ...]) -> tuple[Wanted, bool]:
+        members = tuple(file.member for file in files)
+        if members not in self._opened:
+            want = wanted(files, self._atlas.known)
+            self._opened[members] = want, stable(want, self._atlas).stable
+        return self._opened[members]
 
 
 def judge(
@@ -62,22 +128,8 @@ def judge(
     host: Host,
     built: BuiltWith | None = None,
 ) -> Judgement:
-    """The weakest of its files' verdicts.
-
-    Files whose names differ in digits alone (``libtorio_ffmpeg4.so``, ``…_cuda126.so``) are
-    alternatives among which Python code chooses: one that lacks a library is passed over where
-    another of them has all. ``built``: what ``built_with`` says, where the caller has it.
-    """
-    if not binary.files:
-        if binary.unread:
-            member, why = binary.unread[0]
-            return Judgement(UNKNOWN, reason=f"{member} could not be read: {why}", member=member)
-        return Judgement(PURE, reason="it has no compiled code")
-    built = built or built_with(binary, atlas)
-    found = [judge_file(binary, file, version, atlas, host, built) for file in binary.files]
-    serving = {_kin(j.member) for j in found if j.verdict in (LOADS, LINKS)}
-    chosen = [j for j in found if not (_lacks_library(j) and _kin(j.member) in serving)]
-    return min(chosen, key=lambda judgement: _ORDER.index(judgement.verdict))
+    """``Judge.wheel`` of one release."""
+    return Judge(binary, atlas, host, built).wheel(version)
 
 
 def judge_file(
@@ -88,23 +140,8 @@ def judge_file(
     host: Host,
     built: BuiltWith | None = None,
 ) -> Judgement:
-    """The verdict of one file, opened after ``import torch``."""
-    if file.unread:
-        return _unknown(file, f"{file.member} could not be read: {file.unread}")
-    release = atlas.release(version)
-    if release is None:
-        return _unknown(file, f"torch {version} is not in the atlas: torchsolve atlas extend")
-    if file.machine != "x86_64":
-        return _unknown(file, f"it is for {file.machine}; the atlas holds x86_64 alone")
-    opened = closure(binary, file, release.mapped.__contains__)
-    want = wanted(opened.files, atlas.known)
-    case = _Case(file, opened, want, version, release, atlas, host)
-    for question in (_libraries, _symbols, _python, _versions, _host_libraries):
-        if answer := question(case):
-            return answer
-    if answer := _nobodys(case):
-        return answer
-    return _by_layout(case, built or built_with(binary, atlas))
+    """``Judge.file`` of one release."""
+    return Judge(binary, atlas, host, built).file(file, version)
 
 
 def _unknown(file: ElfFile, reason: str) -> Judgement:
@@ -122,7 +159,7 @@ def _lacks_library(judgement: Judgement) -> bool:
 def _libraries(case: _Case) -> Judgement | None:
     """Libraries of torch and of CUDA that this release neither is nor brings."""
     for need in case.opened.outside:
-        if case.brought(need.soname) or not _of_torch_or_cuda(need.soname, case.atlas):
+        if case.brought(need.soname) or not _of_torch_or_cuda(need.soname, case.stems):
             continue
         other = sorted(s for s in case.release.sonames if _stem(s) == _stem(need.soname))
         reason = f"{need.soname} is missing: torch {case.version} brings "
@@ -131,16 +168,15 @@ def _libraries(case: _Case) -> Judgement | None:
     return None
 
 
-def _of_torch_or_cuda(soname: str, atlas: AtlasView) -> bool:
+def _of_torch_or_cuda(soname: str, stems: frozenset[str]) -> bool:
     if is_torch_library(soname):
         return True
-    stems = {
-        _stem(name)
-        for version in atlas.releases
-        if (release := atlas.release(version))
-        for name in release.sonames
-    }
     return not is_system(soname) and _stem(soname) in stems
+
+
+def _stems(atlas: AtlasView) -> frozenset[str]:
+    releases = [atlas.release(version) for version in atlas.releases]
+    return frozenset(_stem(name) for release in releases if release for name in release.sonames)
 
 
 def _stem(soname: str) -> str:
@@ -187,6 +223,17 @@ def _symbols(case: _Case) -> Judgement | None:
     return case.refuted(Cause.SYMBOL, ordered, reason)
 
 
+def _cuda_symbols(case: _Case) -> Judgement | None:
+    """Names of libcudart and its like that the version beside this torch does not have yet."""
+    for name, soname in case.want.versioned:
+        family = case.atlas.cuda.families.get(soname)
+        beside = case.release.wheels.get(family.package) if family else None
+        if family and beside and (first := family.first.get(name)) and first > Version(beside):
+            reason = f"{soname} of torch {case.version} is {beside}; {name} is first in {first}"
+            return case.refuted(Cause.SYMBOL, [name], reason)
+    return None
+
+
 def _ruling(missing: list[str], case: _Case) -> str:
     """The symbol that says most: the one that the newest release was the first to have."""
     oldest = Version("0")
@@ -228,7 +275,7 @@ def _by_layout(case: _Case, built: BuiltWith) -> Judgement:
     loads = Judgement(LOADS, member=case.file.member)
     if not case.want.torch and not case.want.hints:
         return replace(loads, reason="it uses no torch")
-    if stable(case.want, case.atlas).stable:
+    if case.is_stable:
         return replace(loads, reason="it uses the stable ABI of torch alone")
     minor = f"{case.version.major}.{case.version.minor}"
     if built.torch == minor:
@@ -258,3 +305,14 @@ def _why_only_linked(built: BuiltWith, found: tuple[Difference, ...]) -> str:
     else:
         reason = "it was built with no torch that is known"
     return reason + (f"; {', '.join(map(str, found))}" if found else "")
+
+
+_QUESTIONS: tuple[Callable[[_Case], Judgement | None], ...] = (
+    _libraries,
+    _symbols,
+    _cuda_symbols,
+    _python,
+    _versions,
+    _host_libraries,
+    _nobodys,
+)

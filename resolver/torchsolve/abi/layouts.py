@@ -38,18 +38,18 @@ class Difference:
 
 def uses(files: Iterable[ElfFile], want: Wanted, table: LayoutTable) -> frozenset[str]:
     """The ids of the uses that files opened together show."""
-    files = tuple(files)
     names = {*want.torch, *want.hints}
     headers = {header for file in files for header, _ in file.checks}
-    return frozenset(use.id for use in table.uses.values() if _shown(use, names, headers, files))
+    return frozenset(use.id for use in table.uses.values() if _shown(use, names, headers))
 
 
-def _shown(use: LayoutUse, names: set[str], headers: set[str], files: tuple[ElfFile, ...]) -> bool:
-    if use.symbols and any(use.symbols.match(name) for name in names):
-        return True
-    if use.derives and use.derives in names:
-        return any(name.startswith("_ZTV") for file in files for name, _ in file.weak_objects)
-    return bool(use.headers & headers)
+def _shown(use: LayoutUse, names: set[str], headers: set[str]) -> bool:
+    signs: list[bool] = []
+    if use.symbols:
+        signs.append(any(use.symbols.match(name) for name in names))
+    if use.headers:
+        signs.append(bool(use.headers & headers))
+    return all(signs) if use.every else any(signs)
 
 
 def differences(

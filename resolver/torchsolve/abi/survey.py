@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from torchsolve.abi.built_with import BuiltWith, built_with
 from torchsolve.abi.host import Host, is_system
-from torchsolve.abi.judge import judge, judge_file
+from torchsolve.abi.judge import Judge
 from torchsolve.abi.stable import Stable, stable
 from torchsolve.abi.symbols import depends_on_cxx11_abi, wanted
 from torchsolve.abi.view import AtlasView
@@ -66,11 +66,12 @@ def survey(binary: WheelBinary, atlas: AtlasView, host: Host | None = None) -> S
     """Judges the wheel and each of its files on every release."""
     host = host or Host()
     built = built_with(binary, atlas)
+    judge = Judge(binary, atlas, host, built)
     releases = sorted(atlas.releases, reverse=True) if binary.files or binary.unread else []
-    files = tuple(_file(binary, file, releases, atlas, host, built) for file in binary.files)
+    files = tuple(_file(file, releases, atlas, judge) for file in binary.files)
     return Survey(
         files,
-        {version: judge(binary, version, atlas, host, built) for version in releases},
+        {version: judge.wheel(version) for version in releases},
         built,
         _newest(file.glibc for file in files),
         _newest(file.glibcxx for file in files),
@@ -87,14 +88,7 @@ def floor(file: ElfFile, family: str) -> str | None:
     )
 
 
-def _file(
-    binary: WheelBinary,
-    file: ElfFile,
-    releases: list[Version],
-    atlas: AtlasView,
-    host: Host,
-    built: BuiltWith,
-) -> FileSurvey:
+def _file(file: ElfFile, releases: list[Version], atlas: AtlasView, judge: Judge) -> FileSurvey:
     want = wanted([file], atlas.known)
     spelled = [name for name in want.torch if depends_on_cxx11_abi(name)]
     return FileSurvey(
@@ -103,7 +97,7 @@ def _file(
         floor(file, "GLIBCXX"),
         any("cxx11" in name for name in spelled) if spelled else None,
         stable(want, atlas) if want.torch or want.hints else None,
-        {version: judge_file(binary, file, version, atlas, host, built) for version in releases},
+        {version: judge.file(file, version) for version in releases},
     )
 
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from packaging.version import Version
 
+from torchsolve.abi.cuda_names import CudaNames
+
 
 class ReleaseView(Protocol):
     """One torch release; see ``atlas.ReleaseFacts``."""
@@ -18,6 +20,10 @@ class ReleaseView(Protocol):
     @property
     def mapped(self) -> Collection[str]:
         """What is in the process after ``import torch``."""
+
+    @property
+    def wheels(self) -> Mapping[str, str]:
+        """CUDA package → version that it pins."""
 
     @property
     def layout(self) -> Mapping[str, int]:
@@ -34,6 +40,10 @@ class AtlasView(Protocol):
     @property
     def releases(self) -> Sequence[Version]:
         """Those that were read."""
+
+    @property
+    def cuda(self) -> CudaNames:
+        """Names of CUDA's own libraries."""
 
     def release(self, version: Version) -> ReleaseView | None:
         """None where it was not read."""

@@ -22,14 +22,14 @@ class LayoutUse:
         what: continues "it …".
         symbols: matches the start of an undefined symbol; None where no symbol tells.
         headers: headers whose inlined checks tell.
-        derives: typeinfo of a class of torch's that the file derives classes of its own from.
+        every: only where all that is named here is seen, not where any of it is.
     """
 
     id: str
     what: str
     symbols: re.Pattern[str] | None
     headers: frozenset[str]
-    derives: str | None
+    every: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _use(row: Row) -> LayoutUse:
         row.text("what"),
         row.parse(_pattern, pattern) if pattern else None,
         frozenset(row.texts("headers")),
-        row.maybe("derives"),
+        row.flag("every", default=False),
     )
     row.done()
     return use
