@@ -214,7 +214,12 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """One cell, tried. ``because`` are the facts behind a status that is not solved."""
+    """One cell, tried.
+
+    Attributes:
+        because: the facts behind a status that is not solved.
+        built: packages that have wheels, but none for this cell: they would be built from source.
+    """
 
     cell: CellId
     image: BaseImage
@@ -222,3 +227,4 @@ class CellOutcome:
     plan: Plan | None = None
     conflict: Conflict | None = None
     because: tuple[Evidence, ...] = ()
+    built: tuple[str, ...] = ()

@@ -12,12 +12,10 @@ from dataclasses import replace
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.outcome import Matrix, Resolution
-from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import (
     CellOutcome,
     CellStatus,
     Conflict,
-    Pin,
     Plan,
     PlanVerdict,
 )
@@ -28,17 +26,27 @@ from torchsolve.solve.check import broken_edges
 from torchsolve.solve.conflict import explain
 from torchsolve.solve.context import Context
 from torchsolve.solve.engine import Answer, GaveUp, Solved
-from torchsolve.solve.guards import guard_driver, guard_gpus, guard_python, guard_wheels
+from torchsolve.solve.guards import (
+    RuledOut,
+    guard_base,
+    guard_driver,
+    guard_gpus,
+    guard_python,
+    guard_wheels,
+)
 from torchsolve.solve.layered import base_cell
 from torchsolve.solve.packages import Library
 from torchsolve.solve.plans import make_plan
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Fact, Question
-from torchsolve.solve.told import chosen_because, requirements_on_pins
+from torchsolve.solve.standin import by_table
+from torchsolve.solve.told import built_elsewhere, chosen_because, requirements_on_pins
 from torchsolve.solve.void import explain_void
 from torchsolve.solve.witness import witness
 
 MOST_SOLVED = 8
+# Cells whose torch index is out of reach cost a solve each and decide nothing.
+MOST_UNDECIDED = 64
 
 
 class Search:
@@ -69,13 +77,15 @@ class Search:
         cells = self._cells()
         if not cells:
             return self._void()
-        plans = 0
+        solved = undecided = 0
         tried: list[CellOutcome] = []
         for number, cell in enumerate(cells):
             outcome = self.try_cell(cell)
             tried.append(outcome)
-            plans += outcome.plan is not None
-            if _good(outcome) or plans == MOST_SOLVED or _no_better_elsewhere(outcome):
+            solved += outcome.status is CellStatus.SOLVED or _has_own_holes(outcome)
+            undecided += outcome.status is CellStatus.UNKNOWN
+            enough = solved == MOST_SOLVED or undecided == MOST_UNDECIDED
+            if _good(outcome) or enough or _no_better_elsewhere(outcome):
                 return self._done(tried, len(cells) - number - 1)
         return self._done(tried, 0)
 
@@ -86,9 +96,9 @@ class Search:
         return Matrix(self._context.projects, outcomes)
 
     def _done(self, tried: list[CellOutcome], untried: int) -> Resolution:
-        best = next((o for o in tried if _good(o)), None)
-        best = best or next((o for o in tried if o.status is CellStatus.SOLVED), None)
-        if best is not None:
+        solved = [outcome for outcome in tried if outcome.status is CellStatus.SOLVED]
+        if solved:
+            best = min(solved, key=lambda outcome: (not _is_sure(outcome), len(outcome.built)))
             return self._resolution(CellStatus.SOLVED, best, tried, untried)
         undecided = [o for o in tried if o.status is CellStatus.UNKNOWN]
         if undecided:
@@ -144,10 +154,9 @@ class Search:
         context = self._context
         if context.inventory is not None:
             return (base_cell(context.inventory, context.tables),)
-        if not self._asks_for_torch():
-            plain = self._plain()
-            if plain:
-                return plain
+        plain = () if self._asks_for_torch() else self._plain()
+        if plain:
+            return plain
         cells = torch_cells(context.tables, context.settings, context.cutoff)
         return tuple(sorted(cells, key=self._by_ptx)) if context.gpus else cells
 
@@ -164,20 +173,21 @@ class Search:
         named = {fact.requirement.name for fact in self._facts if fact.requirement is not None}
         if settings.cell is not None:
             return settings.cell.torch is not None
-        tags = [tag for tag in settings.cuda if tag.text != "cpu"]
-        return bool(settings.torch or tags or settings.gpus or named & family or self._labels())
-
-    def _labels(self) -> bool:
-        return any(wheel.torch for project in self._context.projects for wheel in project.wheels)
+        return bool(settings.torch or named & family)
 
     def _plain(self) -> tuple[Cell, ...]:
-        """Cells without torch, unless the first that is solved turns out to need it."""
+        """Cells without torch; none where the first that is solved turns out to need it."""
         cells = plain_cells(self._context.tables, self._context.settings)
         for cell in cells:
             outcome = self.try_cell(cell)
             if outcome.plan is not None:
                 return () if outcome.plan.pin("torch") else cells
-        return cells
+        return () if self._speaks_of_cuda() else cells
+
+    def _speaks_of_cuda(self) -> bool:
+        context = self._context
+        labels = any(wheel.torch for project in context.projects for wheel in project.wheels)
+        return labels or bool(context.gpus or context.settings.cuda)
 
     # -- one cell ------------------------------------------------------------------------------
 
@@ -185,8 +195,8 @@ class Search:
         """Solve one cell. ``explained``: an infeasible one says why."""
         self._context.tick(str(cell.id))
         ruled_out = self._guards(cell)
-        if ruled_out:
-            conflict = Conflict(str(cell.id), ruled_out, _guard_reference(ruled_out))
+        if ruled_out is not None:
+            conflict = Conflict(str(cell.id), ruled_out.facts, ruled_out.reference)
             return self._infeasible(cell, conflict)
         question = ask(cell, self._facts, self._context.settings, self._pythons)
         try:
@@ -194,13 +204,14 @@ class Search:
         except UnknownError as error:
             return _unknown(cell, error)
 
-    def _guards(self, cell: Cell) -> tuple[Evidence, ...]:
+    def _guards(self, cell: Cell) -> RuledOut | None:
         context = self._context
         return (
-            guard_gpus(cell, context.gpus)
+            (guard_base(cell, context.settings) if context.inventory is not None else None)
+            or guard_gpus(cell, context.gpus)
             or guard_driver(cell, context.tables, context.gpus, context.settings.driver)
             or guard_python(cell, context.projects)
-            or guard_wheels(cell, cell.target, self._rules.wheels)
+            or guard_wheels(cell, self._rules.wheels)
         )
 
     def _solve_cell(self, cell: Cell, question: Question, *, explained: bool) -> CellOutcome:
@@ -231,22 +242,16 @@ class Search:
         plan = make_plan(cell, problem, answer.picks, self._context)
         self._picked[cell.id] = (problem, answer.picks)
         if standing_in is not None:
-            plan = self._by_table(plan, cell)
+            plan = by_table(plan, self._context.tables.torch.family)
             text = f"were not read: {standing_in.message}"
             label = f"the files of torch {cell.id.torch}+{cell.id.cuda}"
             reason = Evidence(label, text, Strength.OBSERVED, standing_in.origin)
-            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, because=(reason,))
+            because = (reason, *_holes(plan))
+            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, because=because)
         if plan.verdict is PlanVerdict.UNKNOWN:
             return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, None, _holes(plan))
-        return CellOutcome(cell.id, cell.image, CellStatus.SOLVED, plan)
-
-    def _by_table(self, plan: Plan, cell: Cell) -> Plan:
-        """The plan as the table knows it: the torch family's files of this tag were not seen."""
-        family = self._context.tables.torch.family
-        pins = tuple(
-            _unseen(pin, str(cell.id.cuda)) if pin.name in family else pin for pin in plan.pins
-        )
-        return replace(plan, pins=pins, verdict=PlanVerdict.UNKNOWN)
+        built = built_elsewhere(problem, answer.picks)
+        return CellOutcome(cell.id, cell.image, CellStatus.SOLVED, plan, built=built)
 
     def _torch_url(self, cell: Cell) -> str | None:
         """The torch index that a cell needs; None where the default index's build is its tag."""
@@ -262,7 +267,7 @@ class Search:
         found = self._answers.get(key)
         if found is None:
             library = self._library(question.target, url)
-            problem = Problem(question, library, self._context.direct)
+            problem = Problem(question, library, self._context.direct, self._context.prover)
             found = self._answers[key] = (problem, self._context.engine.solve(problem))
         return found
 
@@ -289,7 +294,11 @@ class Search:
 
 
 def _good(outcome: CellOutcome) -> bool:
-    """Nothing better can come: all that can be known is declared, and known."""
+    """Nothing better can come: as sure as can be known, and no wheel was passed over."""
+    return _is_sure(outcome) and not outcome.built
+
+
+def _is_sure(outcome: CellOutcome) -> bool:
     return (
         outcome.status is CellStatus.SOLVED
         and outcome.plan is not None
@@ -297,13 +306,20 @@ def _good(outcome: CellOutcome) -> bool:
     )
 
 
-def _no_better_elsewhere(outcome: CellOutcome) -> bool:
-    """The plan's only holes are sdists that nobody can read: they are the same in every cell."""
+def _has_own_holes(outcome: CellOutcome) -> bool:
+    """An unknown plan all of whose files were seen: some of them cannot be read."""
     plan = outcome.plan
     if plan is None or outcome.status is not CellStatus.UNKNOWN:
         return False
-    holes = [pin for pin in plan.pins if pin.unread is not None]
-    return bool(holes) and all(pin.file.index not in ("project", "torch") for pin in holes)
+    return all(pin.file.url is not None or pin.file.index != "torch" for pin in plan.pins)
+
+
+def _no_better_elsewhere(outcome: CellOutcome) -> bool:
+    """The plan's only holes are sdists that nobody can read: they are the same in every cell."""
+    plan = outcome.plan
+    if plan is None or not _has_own_holes(outcome):
+        return False
+    return all(pin.file.index != "project" for pin in plan.pins if pin.unread is not None)
 
 
 def _unknown(cell: Cell, error: UnknownError) -> CellOutcome:
@@ -317,18 +333,3 @@ def _holes(plan: Plan) -> tuple[Evidence, ...]:
         for pin in plan.pins
         if pin.unread is not None
     )
-
-
-def _unseen(pin: Pin, cuda: str) -> Pin:
-    file = pin.file
-    unseen = IndexFile(file.name, file.version, file.filename, None, "torch")
-    return replace(pin, version=f"{pin.version.partition('+')[0]}+{cuda}", file=unseen)
-
-
-def _guard_reference(facts: tuple[Evidence, ...]) -> str:
-    text = " ".join(fact.statement for fact in facts)
-    if "compute capability" in text:
-        return "no-gpu-code"
-    if "driver" in text:
-        return "driver-too-old"
-    return "no-bundled-wheel" if "is named for" in text or "is built for" in text else "no-python"

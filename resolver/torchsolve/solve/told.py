@@ -44,3 +44,13 @@ def chosen_because(outcome: CellOutcome, settings: Settings, tables: Facts) -> t
     packaged = cell.python in plan.image.pythons
     why = f"{plan.image.os} packages it" if packaged else "--python"
     return (*lines, f"Python {cell.python}: {why}", f"image {plan.image.ref}: the smallest flavor")
+
+
+def built_elsewhere(problem: Problem, picks: dict[str, int]) -> tuple[str, ...]:
+    """Names that would be built from source though that version has wheels, for other Pythons."""
+    found = []
+    for key, position in picks.items():
+        option = problem.package(key).options[position]
+        if "[" not in key and option.metadata_file is not None:
+            found.append(f"{key} {option.version}")
+    return tuple(sorted(found))
