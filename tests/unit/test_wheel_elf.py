@@ -264,3 +264,25 @@ def test_a_library_with_versions_of_its_own(tmp_path: Path) -> None:
     elf = read_elf(path.read_bytes(), "m")
     assert {s.name: s.version for s in elf.undefined}["from_elsewhere"] is None
     assert set(elf.defined) == names(path, "--defined-only") == {"MINE_1", "shown"}
+
+
+@needs_compiler
+def test_a_weak_need_of_a_version_binds_nobody(built: bytes) -> None:
+    elf = read_elf(built, "m")
+    # An entry is hash, flags, index, name, next: the flags become VER_FLG_WEAK.
+    at = built.index(_elf_hash("GLIBCXX_3.4").to_bytes(4, "little"))
+    weak = built[: at + 4] + b"\2\0" + built[at + 6 :]
+    assert set(elf.versions) - set(read_elf(weak, "m").versions) == {
+        VersionNeed("libstdc++.so.6", "GLIBCXX_3.4")
+    }
+    assert read_elf(weak, "m").undefined == elf.undefined
+
+
+def _elf_hash(name: str) -> int:
+    """The hash of the System V gABI."""
+    value = 0
+    for char in name.encode():
+        value = (value << 4) + char
+        value ^= (value & 0xF0000000) >> 24
+        value &= 0x0FFFFFFF
+    return value

@@ -28,6 +28,7 @@ _MAX_RELOCATIONS = 32_000_000
 _MAX_VERSIONS = 65_536
 _MAX_STRINGS = 512 * 1024 * 1024
 
+_WEAK = 2
 _BINDINGS: Mapping[int, Binding] = {1: Binding.GLOBAL, 2: Binding.WEAK, 10: Binding.UNIQUE}
 _PRINT = re.compile(rb"_ZT[VI]N?[KVRO]*(?:3c10|2at|5torch|6caffe2|4c10d)")
 
@@ -197,20 +198,21 @@ def _symbol_versions(image: Image, dynamic: Dynamic, count: int) -> memoryview |
 
 def version_names(image: Image, dynamic: Dynamic, strings: bytes) -> dict[int, str]:
     """Version index → version name, of what is needed and what is defined."""
-    names = {index: need.version for index, need in _needs(image, dynamic, strings)}
+    names = {index: need.version for index, need, _ in _needs(image, dynamic, strings)}
     if Tag.VERDEF in dynamic:
         names |= _definitions(image, dynamic, strings)
     return names
 
 
 def version_needs(image: Image, dynamic: Dynamic, strings: bytes) -> tuple[VersionNeed, ...]:
-    """Entries of ``.gnu.version_r``, sorted."""
-    found = {need for _, need in _needs(image, dynamic, strings)}
+    """Entries of ``.gnu.version_r``, sorted, but for weak ones, which no linker insists on."""
+    found = {need for _, need, weak in _needs(image, dynamic, strings) if not weak}
     return tuple(sorted(found, key=lambda need: (need.library, need.version)))
 
 
-def _needs(image: Image, dynamic: Dynamic, strings: bytes) -> list[tuple[int, VersionNeed]]:
-    found: list[tuple[int, VersionNeed]] = []
+def _needs(image: Image, dynamic: Dynamic, strings: bytes) -> list[tuple[int, VersionNeed, bool]]:
+    """``(version index, need, weak)``."""
+    found: list[tuple[int, VersionNeed, bool]] = []
     if Tag.VERNEED not in dynamic:
         return found
     at = dynamic[Tag.VERNEED]
@@ -219,8 +221,9 @@ def _needs(image: Image, dynamic: Dynamic, strings: bytes) -> list[tuple[int, Ve
         library, aux = string_at(strings, file), at + first
         for _ in range(count):
             row = _VERNAUX.unpack(image.read_address(aux, _VERNAUX.size))
-            _, _, index, name, step = row
-            found.append((index & 0x7FFF, VersionNeed(library, string_at(strings, name))))
+            _, flags, index, name, step = row
+            need = VersionNeed(library, string_at(strings, name))
+            found.append((index & 0x7FFF, need, bool(flags & _WEAK)))
             if len(found) > _MAX_VERSIONS:
                 raise Unreadable("its table of needed versions has no end")
             if not step:
