@@ -177,3 +177,21 @@ def test_cuda_names_that_a_pinned_runtime_lacks(atlas: Atlas) -> None:
     assert atlas.cuda.missing("libcudart.so.12", Version("12.6.77"), names) == ()
     # Dropped with CUDA 13.
     assert atlas.cuda_first("cudaThreadSynchronize", "libcudart.so.13") is None
+
+
+def test_what_a_cuda_wheel_brings(atlas: Atlas) -> None:
+    brought = atlas.cuda.brings("nvidia-cublas-cu12", Version("12.6.4.1"))
+    assert brought == ("libcublas.so.12", "libcublasLt.so.12", "libnvblas.so.12")
+    assert atlas.cuda.brings("nvidia-nccl-cu13", Version("2.28.9")) == ("libnccl.so.2",)
+    assert atlas.cuda.brings("nvidia-cublas-cu12", Version("99")) is None
+
+
+def test_every_release_knows_what_its_pinned_cuda_wheels_bring(atlas: Atlas) -> None:
+    for release in atlas.releases:
+        facts = atlas.release(release)
+        assert facts is not None
+        assert len(facts.wheels) >= 10
+        for package, version in facts.wheels.items():
+            brought = atlas.cuda.brings(package, Version(version))
+            assert brought is not None
+            assert facts.sonames.issuperset(brought)

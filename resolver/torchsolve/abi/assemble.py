@@ -1,18 +1,13 @@
-"""Makes the atlas of what was read: new columns beside those that it has, and the CUDA names."""
+"""Makes the atlas of what was read: new columns beside those that it has."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-
-from packaging.version import Version
+from collections.abc import Iterable, Iterator
 
 from torchsolve.abi.atlas_build import Built
-from torchsolve.abi.cuda_names import SCHEMA
 from torchsolve.abi.mapped import libraries, mapped, sonames
 from torchsolve.abi.name_table import hash_of
-from torchsolve.abi.record import CudaRecord
 from torchsolve.abi.table import Build, Table, runs, sizes_of
 from torchsolve.model.version import dotted_key
 
@@ -75,43 +70,6 @@ def with_builds(table: Table, new: Iterable[tuple[Build, Built]]) -> Table:
         {key: bytes(row) for key, row in rows.items() if any(row)},
         {name: runs(row) for name, row in sizes.items() if any(row)},
     )
-
-
-def cuda_file(records: Iterable[CudaRecord]) -> bytes:
-    """The file of what the records say; the same records give the same bytes."""
-    found: dict[tuple[str, str], dict[Version, frozenset[str]]] = {}
-    for record in records:
-        for library, names in record.exports.items():
-            soname = record.libraries[library].soname
-            if soname and names and "builtins" not in soname:
-                versions = found.setdefault((soname, record.package), {})
-                versions[Version(record.version)] = frozenset(names) - {soname}
-    rows = [_row(*key, versions) for key, versions in sorted(found.items(), key=_family_order)]
-    return (json.dumps({"schema": SCHEMA, "families": rows}, indent=1) + "\n").encode()
-
-
-def _family_order(
-    item: tuple[tuple[str, str], Mapping[Version, frozenset[str]]],
-) -> tuple[str, Version]:
-    return item[0][0].partition(".so")[0], min(item[1])
-
-
-def _row(
-    soname: str, package: str, versions: Mapping[Version, frozenset[str]]
-) -> dict[str, object]:
-    seen: set[str] = set()
-    first = {}
-    for version in sorted(versions):
-        new = versions[version] - seen
-        seen |= new
-        if new:
-            first[str(version)] = sorted(new)
-    return {
-        "soname": soname,
-        "package": package,
-        "versions": [str(version) for version in sorted(versions)],
-        "first": first,
-    }
 
 
 def _ordered(table: Table, added: Iterable[tuple[Build, Built]]) -> tuple[str, ...]:

@@ -223,18 +223,19 @@ def _write(
     *,
     cuda_names: bool = False,
 ) -> None:
-    from torchsolve.abi.assemble import build_of, cuda_file, with_builds
+    from torchsolve.abi.assemble import build_of, with_builds
     from torchsolve.abi.atlas_build import build as read
     from torchsolve.abi.atlas_build import cuda_tables
-    from torchsolve.abi.cuda_names import CUDA
+    from torchsolve.abi.cuda_names import CUDA, dump_cuda, read_cuda_names, with_records
     from torchsolve.abi.lines import FILE, dump_lines, read_lines
     from torchsolve.abi.table import files_of, read_table
 
     table = read_table(folder)
     new = [(build_of(built, default=cuda is None), built) for built in read(versions, shop, cuda)]
     files = files_of(with_builds(table, new)) if new else {}
-    if cuda_names:
-        files[CUDA] = cuda_file(cuda_tables(shop))
+    records = [record for _, built in new for record in built.cuda]
+    records += cuda_tables(shop) if cuda_names else ()
+    files[CUDA] = dump_cuda(with_records(read_cuda_names(folder), records))
     if new and cuda is None:
         lines = read_lines(folder.parent / FILE)
         known = {version: lines.of(version) for version in lines.releases}
