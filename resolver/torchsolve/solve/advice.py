@@ -6,6 +6,7 @@ of the version that a requirement asks for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,11 +18,13 @@ from torchsolve.errors import TorchsolveError
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
+from torchsolve.model.version import CudaTag
 from torchsolve.solve.context import Context
 from torchsolve.solve.search import Search
 from torchsolve.solve.void import without
 
 MOST_TRIED = 5
+_LOCAL = re.compile(r"==(?P<version>[0-9.]+)\+(?P<tag>cu\d{3}|cpu)")
 
 
 def advise(conflict: Conflict, context: Context) -> Conflict:
@@ -29,7 +32,7 @@ def advise(conflict: Conflict, context: Context) -> Conflict:
     advice: list[Advice] = []
     for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
         advice += _by_flag(fact, context)
-        advice += _by_version(fact, context)
+        advice += _by_tag(fact, context) or _by_version(fact, context)
     return replace(conflict, advice=tuple(dict.fromkeys(advice)))
 
 
@@ -42,12 +45,25 @@ def _by_flag(fact: Evidence, context: Context) -> Iterator[Advice]:
             yield Advice(f"without --{flag}", _named(found))
 
 
+def _by_tag(fact: Evidence, context: Context) -> list[Advice]:
+    """``torch==2.7.0+cu126`` is how torch's own index writes what ``--cuda cu126`` asks for."""
+    asked = _asked(fact, context)
+    match = _LOCAL.fullmatch(str(asked.requirement.specifier)) if asked is not None else None
+    if asked is None or match is None:
+        return []
+    settings = replace(context.settings, cuda=(CudaTag(match["tag"]),))
+    swapped = _with_specifier(asked, f"=={match['version']}", context)
+    found = _plan(replace(swapped, settings=settings))
+    change = f"{asked.requirement.name}=={match['version']} with --cuda {match['tag']}"
+    return [Advice(change, _named(found))] if found is not None else []
+
+
 def _by_version(fact: Evidence, context: Context) -> Iterator[Advice]:
     asked = _asked(fact, context)
     if asked is None or not asked.requirement.specifier:
         return
     requirement = asked.requirement
-    found = _plan(_relaxed(asked, context))
+    found = _plan(_with_specifier(asked, "", context))
     pin = found.pin(canonicalize_name(requirement.name)) if found is not None else None
     if found is not None and pin is not None:
         change = f"{requirement.name}=={pin.version} instead of {requirement} [{fact.origin}]"
@@ -66,10 +82,10 @@ def _asked(fact: Evidence, context: Context) -> Declared | None:
     return next((row for row in rows if row.evidence == fact), None)
 
 
-def _relaxed(asked: Declared, context: Context) -> Context:
-    """The context with that requirement's version let go, and nobody else's."""
+def _with_specifier(asked: Declared, specifier: str, context: Context) -> Context:
+    """The context with that requirement asking for other versions, and nobody else's."""
     bare = Requirement(str(asked.requirement))
-    bare.specifier = SpecifierSet()
+    bare.specifier = SpecifierSet(specifier)
     wider = replace(asked, requirement=bare)
 
     def swap(rows: tuple[Declared, ...]) -> tuple[Declared, ...]:

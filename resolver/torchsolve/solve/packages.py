@@ -197,12 +197,10 @@ class Shelf:
         """
         if option.file is None or option.metadata is not None or option.unread is not None:
             return option.metadata
-        if name in self._rules.no_deps:
-            return None
         try:
             return self._library.index.metadata(option.metadata_file or option.file)
         except UnknownError as error:
-            if error.reference != "no-static-metadata":
+            if error.reference != "no-static-metadata" and name not in self._rules.no_deps:
                 raise
             return None
 

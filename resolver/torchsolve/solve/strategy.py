@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus
+from torchsolve.model.project import ComfyUI
 from torchsolve.solve.advice import advise
 from torchsolve.solve.context import Context
 from torchsolve.solve.search import Search
@@ -17,19 +18,36 @@ def resolve_in(context: Context) -> Resolution:
     A base that cannot carry the projects leads to a standalone plan that keeps the base's conflict
     beside it; with ``--policy keep`` it is the end.
     """
-    first = Search(context).resolve()
+    if context.inventory is None:
+        return _advised(Search(context).resolve(), context)
+    layered = replace(context, comfyui=_comfyui_of_base(context))
+    first = Search(layered).resolve()
     if first.status is not CellStatus.INFEASIBLE:
         return first
-    if context.inventory is None or context.settings.policy == "keep":
-        return _advised(first, context)
-    second = Search(replace(context, inventory=None)).resolve()
+    if context.settings.policy == "keep":
+        return _advised(first, layered)
+    alone = replace(context, inventory=None)
+    second = _advised(Search(alone).resolve(), alone)
+    return _with_both(first, second, context.inventory.ref)
+
+
+def _comfyui_of_base(context: Context) -> ComfyUI | None:
+    """The base's own stays as it is; another is added only where one was asked for by name."""
+    return context.comfyui if context.settings.comfyui is not None else None
+
+
+def _with_both(first: Resolution, second: Resolution, ref: str) -> Resolution:
+    """The standalone answer, with what kept the projects from the base beside it."""
     tried = (*first.tried, *second.tried)
-    if second.status is CellStatus.INFEASIBLE:
-        return replace(_advised(second, replace(context, inventory=None)), tried=tried)
-    return replace(second, conflict=first.conflict, tried=tried)
+    if second.status is not CellStatus.INFEASIBLE or second.conflict is None:
+        return replace(second, conflict=first.conflict, tried=tried)
+    facts = first.conflict.facts if first.conflict is not None else ()
+    lines = tuple(f"layering on {ref}: {fact}" for fact in facts)
+    conflict = replace(second.conflict, rejected=(*second.conflict.rejected, *lines))
+    return replace(second, conflict=conflict, tried=tried)
 
 
 def _advised(resolution: Resolution, context: Context) -> Resolution:
-    if resolution.conflict is None:
+    if resolution.status is not CellStatus.INFEASIBLE or resolution.conflict is None:
         return resolution
     return replace(resolution, conflict=advise(resolution.conflict, context))

@@ -87,7 +87,16 @@ def _rows(tables: Facts, settings: Settings, kept: dict[str, str]) -> list[Evide
         newest = tables.torch.releases[0].version.public
         text = f"end at {newest}, and none is named so"
         return [Evidence("torch releases", text, Strength.DECLARED, "matrices/torch.toml")]
+    if "python" in kept and not settings.image:
+        return [_python_row(tables, machine)]
     return _image_rows(tables, settings)
+
+
+def _python_row(tables: Facts, machine: str) -> Evidence:
+    builds = [b for release in tables.torch.releases for b in release.builds]
+    pythons = sorted({python for b in builds if b.machine == machine for python in b.pythons})
+    text = f"were built for Python {pythons[0]} to {pythons[-1]}"
+    return Evidence("torch releases", text, Strength.DECLARED, "matrices/torch.toml")
 
 
 def _image_rows(tables: Facts, settings: Settings) -> list[Evidence]:
