@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from support.repos import Repo, bare_copy, make_repo, needs_git, write
+from support.repos import write
+from support.trees import LFS, NODE, linux, names
 from support.wheels import make_wheel
 from torchsolve.errors import UsageError
-from torchsolve.model.project import ProjectFacts, ProjectKind
-from torchsolve.project import git
+from torchsolve.model.project import ProjectKind
 from torchsolve.project.load import ReadOptions, load
-
-NODE = "NODE_CLASS_MAPPINGS = {'A': object}\n"
-LFS = (
-    "version https://git-lfs.github.com/spec/v1\n"
-    f"oid sha256:{'ab' * 32}\nsize 123456\n"
-)  # fmt: skip
 
 
 @pytest.fixture
 def options(tmp_path: Path) -> ReadOptions:
     return ReadOptions(tmp_path / "cache")
-
-
-def names(facts: ProjectFacts) -> list[str]:
-    return [declared.requirement.name for declared in facts.requirements]
-
-
-def linux(name: str, folder: str = "wheels") -> tuple[str, bytes]:
-    wheel = make_wheel(name, "1.0", ["torch>=2.4"], tag="cp312-cp312-linux_x86_64")
-    return f"{folder}/{wheel.filename}", wheel.content
 
 
 def test_a_folder(tmp_path: Path, options: ReadOptions) -> None:
@@ -105,22 +88,19 @@ def test_nothing_to_read_is_an_error(tmp_path: Path, options: ReadOptions) -> No
     with pytest.raises(UsageError) as caught:
         load(str(write(tmp_path / "x", {"README.md": "hello"})), options)
     assert caught.value.reference == "not-a-project"
+    assert caught.value.hint
 
 
 def test_requirements_txt_wins_over_pyproject(tmp_path: Path, options: ReadOptions) -> None:
     files: dict[str, bytes | str] = {
         "__init__.py": NODE,
         "pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.10"\n'
-        'dependencies = ["accelerate >= 1.2.1", "ftfy>=2",\n'
-        '  "git+https://github.com/o/cstr",\n "dill"]',
+        'dependencies = ["accelerate >= 1.2.1", "ftfy>=2",\n\n "dill"]',
     }
     alone = load(str(write(tmp_path / "a", files)), options)
     assert names(alone) == ["accelerate", "ftfy", "dill"]
     assert alone.requirements[2].evidence.origin == "pyproject.toml:6"
     assert alone.requires_python == ">=3.10"
-    assert any(
-        note.startswith("pyproject.toml:5: “git+https://github.com/o/cstr”") for note in alone.notes
-    )
     both = load(
         str(
             write(tmp_path / "b", {**files, "requirements.txt": "accelerate>=1.2.1\nftfy\neinops"})
@@ -133,6 +113,49 @@ def test_requirements_txt_wins_over_pyproject(tmp_path: Path, options: ReadOptio
     assert "only in pyproject.toml: dill" in note
     assert "otherwise bounded: ftfy" in note
     assert "accelerate" not in note
+
+
+def test_a_bad_line_is_an_error_where_nothing_else_says_what_is_needed(
+    tmp_path: Path, options: ReadOptions
+) -> None:
+    text = '[project]\nname = "x"\ndependencies = [\n "dill",\n "git+https://github.com/o/r"]'
+    folder = write(tmp_path / "a", {"__init__.py": NODE, "pyproject.toml": text})
+    with pytest.raises(UsageError) as caught:
+        load(str(folder), options)
+    assert (caught.value.reference, caught.value.origin) == ("bad-requirement", "pyproject.toml:5")
+    assert caught.value.hint
+    write(folder, {"pyproject.toml": "[project\n"})
+    with pytest.raises(UsageError) as caught:
+        load(str(folder), options)
+    assert caught.value.reference == "bad-toml"
+    write(folder, {"pyproject.toml": text, "requirements.txt": "numpy"})
+    both = load(str(folder), options)
+    assert names(both) == ["numpy"]
+    assert any(
+        note.startswith("pyproject.toml:5: “git+https://github.com/o/r”") for note in both.notes
+    )
+
+
+def test_a_folder_of_the_tree_that_is_to_be_installed(tmp_path: Path, options: ReadOptions) -> None:
+    lib = (
+        '[project]\nname = "lib"\ndependencies = ["tqdm"]\n'
+        '[project.optional-dependencies]\nx = ["rich"]'
+    )
+    files = {
+        "requirements.txt": "-e ./libs/one[x]\n./two\n",
+        "libs/one/pyproject.toml": lib,
+        "two/setup.py": "raise SystemExit('must not run')",
+    }
+    facts = load(str(write(tmp_path / "a", dict(files))), options)
+    assert names(facts) == ["tqdm", "rich"]
+    assert facts.requirements[0].evidence.origin == "libs/one/pyproject.toml:3"
+    one, two = (n for n in facts.notes if n.startswith("requirements.txt:"))
+    assert one == (
+        "requirements.txt:1: -e ./libs/one: its dependencies are solved; "
+        "the package itself is not installed in the image"
+    )
+    assert "./two depends on is unknown" in two
+    assert "not installed" in two
 
 
 def test_dynamic_dependencies_and_the_project_itself(tmp_path: Path, options: ReadOptions) -> None:
@@ -221,6 +244,19 @@ def test_wheels_that_cannot_be_read(tmp_path: Path, options: ReadOptions) -> Non
     assert len([note for note in facts.notes if note.startswith("wheels/")]) == 2
 
 
+def test_a_bundled_wheel_that_pip_refuses_is_unread(tmp_path: Path, options: ReadOptions) -> None:
+    path, content = linux("kernel")
+    renamed = path.replace("1.0", "2.0")
+    facts = load(str(write(tmp_path / "x", {renamed: content})), options)
+    (wheel,) = facts.wheels
+    assert wheel.metadata is None
+    assert wheel.unread == (
+        "bad-metadata: its METADATA says kernel 1.0, its file name says kernel 2.0"
+    )
+    (note,) = facts.notes
+    assert note.startswith(f"{renamed}: its METADATA says kernel 1.0")
+
+
 def test_required_is_what_every_folder_holds(tmp_path: Path, options: ReadOptions) -> None:
     files = dict(linux(n, f"wheels/Torch{t}") for n in ("a", "b") for t in ("270", "291"))
     files |= dict([linux("only-new", "wheels/Torch291")])
@@ -240,196 +276,3 @@ def test_what_is_not_part_of_a_folder(tmp_path: Path, options: ReadOptions) -> N
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     (folder / "link.whl").symlink_to(tmp_path / path)
     assert load(str(folder), options).wheels == ()
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Repo:
-    wheel, content = linux("kernel")
-    return make_repo(
-        tmp_path / "repo",
-        {"__init__.py": NODE, "requirements.txt": "numpy\n", "nodes.py": "x = 1", wheel: content},
-    )
-
-
-@needs_git
-def test_a_checkout_is_read_as_it_stands(repo: Repo, options: ReadOptions) -> None:
-    repo.git("remote", "add", "origin", "https://user:s3cret@github.com/o/My-Node.git")
-    facts = load(str(repo.path), options)
-    assert facts.name == "My-Node"
-    assert facts.source.url == "https://github.com/o/My-Node"
-    assert facts.source.commit == repo.git("rev-parse", "HEAD")
-    assert facts.source.date == datetime(2025, 6, 1, 10, tzinfo=UTC)
-    assert "s3cret" not in repr(facts)
-    write(repo.path, {"requirements.txt": "numpy\nscipy\n"})
-    changed = load(str(repo.path), options)
-    assert names(changed) == ["numpy", "scipy"]
-    assert changed.source.commit is None
-    assert any(
-        "differs from commit" in note and "requirements.txt" in note for note in changed.notes
-    )
-    at_head = load(str(repo.path), replace(options, rev="HEAD"))
-    assert names(at_head) == ["numpy"]
-
-
-@needs_git
-def test_line_ends_do_not_make_a_difference(repo: Repo, options: ReadOptions) -> None:
-    write(repo.path, {"requirements.txt": "numpy\r\n"})
-    assert load(str(repo.path), options).source.commit is not None
-
-
-@needs_git
-def test_a_bare_repository_is_read_in_place(
-    repo: Repo, tmp_path: Path, options: ReadOptions
-) -> None:
-    first = repo.git("rev-parse", "HEAD")
-    repo.git("tag", "v1")
-    repo.commit({"requirements.txt": "scipy"})
-    bare = bare_copy(repo, tmp_path / "My-Node.git")
-    facts = load(str(bare), options)
-    assert (facts.name, names(facts), facts.kind) == ("My-Node", ["scipy"], ProjectKind.NODE)
-    assert facts.wheels[0].file.sha256 is not None
-    for rev in ("v1", first, first[:8], "HEAD~1", "main~1"):
-        old = load(str(bare), replace(options, rev=rev))
-        assert (names(old), old.source.commit) == (["numpy"], first)
-
-
-@needs_git
-@pytest.mark.parametrize(
-    "rev", ["nope", "--upload-pack=id", "-h", "HEAD:nodes.py", "a b", "", "a..b"]
-)
-def test_unknown_revisions(repo: Repo, options: ReadOptions, rev: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        load(str(repo.path), replace(options, rev=rev))
-    assert caught.value.reference == "unknown-revision"
-
-
-@needs_git
-def test_a_missing_object_is_unknown_and_the_rest_is_read(repo: Repo, options: ReadOptions) -> None:
-    (wheel,) = load(str(repo.path), replace(options, rev="HEAD")).wheels
-    repo.forget(wheel.file.place or "")
-    repo.forget("nodes.py")
-    facts = load(str(repo.path), replace(options, rev="HEAD"))
-    assert names(facts) == ["numpy"]
-    (unread,) = facts.wheels
-    assert (unread.metadata, unread.file.sha256) == (None, None)
-    assert "not in this repository" in (unread.unread or "")
-    assert any(note.startswith("nodes.py: listed") for note in facts.notes)
-
-
-@needs_git
-def test_a_partial_clone_is_never_completed(
-    repo: Repo, tmp_path: Path, options: ReadOptions
-) -> None:
-    repo.git("config", "uploadpack.allowFilter", "true")
-    partial = Repo(tmp_path / "partial")
-    source = repo.path.as_uri()
-    repo.git(
-        "clone", "-q", "--bare", "--template=", "--filter=blob:none", source, str(partial.path)
-    )
-    facts = load(str(partial.path), options)
-    assert names(facts) == []
-    assert facts.wheels[0].unread is not None
-    assert any(note.startswith("requirements.txt: listed") for note in facts.notes)
-    missing = partial.git("rev-list", "--objects", "--all", "--missing=print")
-    assert len([line for line in missing.splitlines() if line.startswith("?")]) == 4
-
-
-_PROGRAMS = (
-    "core.fsmonitor", "core.pager", "core.sshCommand", "core.gitProxy", "core.editor",
-    "diff.external", "diff.x.textconv", "filter.x.clean", "filter.x.smudge", "gpg.program",
-)  # fmt: skip
-
-
-def _sign(repo: Repo, scratch: Path) -> None:
-    """Puts something like a signature into the newest commit."""
-    head, _, body = repo.git("cat-file", "commit", "HEAD").partition("\n\n")
-    lines = ("-----BEGIN PGP SIGNATURE-----", "", "x", "-----END PGP SIGNATURE-----")
-    scratch.write_text(head + "\ngpgsig " + "\n ".join(lines) + f"\n\n{body}\n")
-    oid = repo.git("hash-object", "-t", "commit", "-w", str(scratch))
-    repo.git("update-ref", "HEAD", oid)
-
-
-@needs_git
-def test_a_hostile_configuration_runs_nothing(
-    repo: Repo, tmp_path: Path, options: ReadOptions
-) -> None:
-    trap, sprung = tmp_path / "trap", tmp_path / "sprung"
-    trap.write_text(f"#!/bin/sh\ntouch {sprung}\ncat\n")
-    trap.chmod(0o755)
-    for key in _PROGRAMS:
-        repo.git("config", key, str(trap))
-    repo.git("config", "log.showSignature", "true")
-    hooks = tmp_path / "hooks"
-    for name in ("post-checkout", "reference-transaction", "post-index-change"):
-        write(hooks, {name: trap.read_text()})
-        (hooks / name).chmod(0o755)
-    repo.git("config", "core.hooksPath", str(hooks))
-    write(repo.path, {".gitattributes": "* filter=x diff=x\n"})
-    _sign(repo, tmp_path / "commit")
-    sprung.unlink()  # git itself fell into it, while the trap was laid
-    load(str(repo.path), options)
-    load(str(repo.path), replace(options, rev="HEAD"))
-    assert not sprung.exists()
-
-
-@needs_git
-def test_submodules_and_links_are_named_or_left(repo: Repo, options: ReadOptions) -> None:
-    sha = repo.git("rev-parse", "HEAD")
-    repo.git("update-index", "--add", "--cacheinfo", f"160000,{sha},vendored")
-    (repo.path / "requirements.txt").unlink()
-    (repo.path / "requirements.txt").symlink_to("/etc/hostname")
-    repo.git("add", "requirements.txt")
-    repo.git("commit", "-q", "-m", "links")
-    facts = load(str(repo.path), replace(options, rev="HEAD"))
-    assert "vendored: a git submodule, not read" in facts.notes
-    assert facts.requirements == ()
-
-
-@needs_git
-def test_the_callers_git_environment_is_not_ours(
-    repo: Repo, options: ReadOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    monkeypatch.setenv("GIT_WORK_TREE", "/nowhere")
-    assert names(load(str(repo.path), replace(options, rev="HEAD"))) == ["numpy"]
-
-
-def test_without_git(tmp_path: Path, options: ReadOptions, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write(tmp_path / "x", {"requirements.txt": "numpy", ".git/HEAD": ""})
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    facts = load(str(folder), options)
-    assert names(facts) == ["numpy"]
-    assert any("git is not on PATH" in note for note in facts.notes)
-    with pytest.raises(UsageError) as caught:
-        load(str(folder), replace(options, rev="main"))
-    assert caught.value.reference == "git-missing"
-
-
-def test_rev_needs_a_repository(tmp_path: Path, options: ReadOptions) -> None:
-    folder = write(tmp_path / "x", {"requirements.txt": "numpy"})
-    with pytest.raises(UsageError) as caught:
-        load(str(folder), replace(options, rev="main"))
-    assert caught.value.reference == "not-a-repository"
-    for reference in (str(folder / "requirements.txt"), "bria-rmbg"):
-        with pytest.raises(UsageError) as caught:
-            load(reference, replace(options, rev="main"))
-        assert caught.value.reference == "no-revisions"
-
-
-@needs_git
-def test_not_a_repository(tmp_path: Path, options: ReadOptions) -> None:
-    folder = write(tmp_path / "x", {"requirements.txt": "numpy", ".git": "gitdir: /nowhere"})
-    with pytest.raises(UsageError) as caught:
-        load(str(folder), replace(options, rev="main"))
-    assert caught.value.reference == "not-a-repository"
-    facts = load(str(folder), options)
-    assert names(facts) == ["numpy"]
-
-
-def test_every_call_of_git_is_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_TRACE", "1")
-    environment: Callable[[str], dict[str, str]] = git.environment
-    assert environment(git.LOCAL)["GIT_ALLOW_PROTOCOL"] == "none"
-    assert environment(git.LOCAL)["GIT_NO_LAZY_FETCH"] == "1"
-    assert environment(git.REMOTE)["GIT_TERMINAL_PROMPT"] == "0"
-    assert "GIT_TRACE" not in environment(git.REMOTE)

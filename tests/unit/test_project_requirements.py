@@ -200,7 +200,35 @@ def test_options(tmp_path: Path) -> None:
     assert (found.no_binary, found.only_binary) == (set(), {":all:"})
     assert found.require_hashes
     assert found.hashes == {"numpy": {"sha256:aa", "sha256:bb"}}
-    assert any("--pre" in note for note in found.notes)
+    (pre,) = (note for note in found.notes if "--pre" in note)
+    assert "pip would take pre-releases" in pre
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        ("foo --config-settings=a=b", "--config-settings"),
+        ("foo --config-setting a=b", "--config-setting"),
+        ("foo -C a=b", "-C"),
+        ('foo --global-option="--no-x"', "--global-option"),
+    ],
+)
+def test_options_of_a_build_are_named_as_typed(tmp_path: Path, line: str, typed: str) -> None:
+    write(tmp_path, {"requirements.txt": line})
+    found = read(tmp_path)
+    assert [str(declared.requirement) for declared in found.requirements] == ["foo"]
+    (note,) = found.notes
+    assert note.startswith(f"{tmp_path / 'requirements.txt'}:1: {typed} is not followed")
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_variant_marker_is_set_aside(tmp_path: Path, strict: bool) -> None:
+    line = 'numpy>=2; "x86 :: level :: v3" in variant_properties'
+    write(tmp_path, {"requirements.txt": f"six\n{line}\n"})
+    found = read(tmp_path, strict=strict)
+    assert [str(declared.requirement) for declared in found.requirements] == ["six"]
+    (note,) = found.notes
+    assert note == f"{tmp_path / 'requirements.txt'}:2: set aside, variant marker: {line}"
 
 
 def test_find_links_beside_the_file(tmp_path: Path) -> None:

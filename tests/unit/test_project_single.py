@@ -58,6 +58,9 @@ def test_a_wheel_file(tmp_path: Path, options: ReadOptions) -> None:
             make_wheel("x", "1.0", metadata=b"Metadata-Version: 2.1\n\n").content,
             "bad-metadata",
         ),
+        ("x-1.0-py3-none-any.whl", make_wheel("x", "1.0.1").content, "bad-metadata"),
+        ("x-1.0-py3-none-any.whl", make_wheel("y", "1.0").content, "bad-metadata"),
+        ("x-1.0+cu126-py3-none-any.whl", make_wheel("x", "1.0").content, "bad-metadata"),
         ("torch-2.9-cp312-cp312-manylinux_2_28_x86_64-cu128.whl", b"", "variant-wheel-name"),
     ],
 )
@@ -68,6 +71,17 @@ def test_wheels_that_are_none(
     with pytest.raises(UsageError) as caught:
         load(str(path), options)
     assert caught.value.reference == reference
+    assert caught.value.hint
+
+
+def test_a_wheel_under_a_name_that_is_not_its_own(tmp_path: Path, options: ReadOptions) -> None:
+    same = {"X_y-1.0.0-py3-none-any.whl": make_wheel("x.Y", "1.0").content}
+    assert texts(load(str(write(tmp_path, {**same}) / next(iter(same))), options)) == ["x-y==1.0.0"]
+    other = {"x-1.0-py3-none-any.whl": make_wheel("y", "2.0").content}
+    with pytest.raises(UsageError) as caught:
+        load(str(write(tmp_path, {**other}) / next(iter(other))), options)
+    assert "METADATA says y 2.0" in caught.value.message
+    assert "file name says x 1.0" in caught.value.message
 
 
 class Server:
@@ -138,9 +152,13 @@ def test_a_requirements_file(
     assert str(facts.constraints[0].requirement) == "numpy<2"
     assert facts.hashes == (("numpy", frozenset({f"sha256:{'a' * 64}"})),)
     assert facts.wheels[0].file.sha256 == WHEEL.sha256
-    (note,) = facts.notes
-    assert "./opaque" in note
-    assert "unknown" in note
+    lib, opaque = facts.notes
+    assert lib == (
+        "reqs/in.txt:4: -e ./lib: its dependencies are solved; "
+        "the package itself is not installed in the image"
+    )
+    assert "./opaque" in opaque
+    assert "unknown" in opaque
 
 
 def test_local_paths_that_are_not_there(
@@ -152,6 +170,7 @@ def test_local_paths_that_are_not_there(
         with pytest.raises(UsageError) as caught:
             load("r.txt", options)
         assert caught.value.reference == "no-such-file"
+        assert caught.value.hint
 
 
 def test_a_pyproject(tmp_path: Path, options: ReadOptions) -> None:
@@ -181,6 +200,7 @@ def test_bad_pyprojects(text: str, reference: str, tmp_path: Path, options: Read
     with pytest.raises(UsageError) as caught:
         load(str(tmp_path / "pyproject.toml"), options)
     assert caught.value.reference == reference
+    assert caught.value.hint
 
 
 def test_poetry_is_unknown_not_absent(tmp_path: Path, options: ReadOptions) -> None:

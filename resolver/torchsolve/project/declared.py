@@ -14,7 +14,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.project import pyproject
-from torchsolve.project.requirements import Reader, RequirementSet, TreeFiles
+from torchsolve.project.requirements import LocalRequirement, Reader, RequirementSet, TreeFiles
 from torchsolve.wheel.filename import parse as parse_wheel_name
 
 REQUIREMENTS = "requirements.txt"
@@ -36,17 +36,24 @@ class TreeRequirements:
     notes: list[str]
 
     def table(self, extras: tuple[str, ...] | None = None) -> pyproject.Pyproject | None:
-        """The root ``pyproject.toml``; None where there is none that can be read."""
+        """The root ``pyproject.toml``; None where there is none that can be read.
+
+        Raises UsageError ``bad-toml``, ``bad-requirement`` where there is no ``requirements.txt``
+        that could stand in for it.
+        """
         data = self.load(PYPROJECT)
         wanted = self.extras if extras is None else extras
         if data is None:
             self.notes.extend(f"there is no extra {extra}: no {PYPROJECT}" for extra in wanted)
             return None
+        alone = self.load(REQUIREMENTS) is None
         try:
             table = pyproject.read(
-                data, path=PYPROJECT, subject=self.name, extras=wanted, strict=False
+                data, path=PYPROJECT, subject=self.name, extras=wanted, strict=False, whole=alone
             )
         except UsageError as error:
+            if alone:
+                raise
             self.notes.append(f"{error.origin}: {error.message}")
             return None
         self.notes.extend(table.notes)
@@ -78,10 +85,28 @@ class TreeRequirements:
                 itself = self.table(tuple(sorted(item.local.extras)))
                 if itself is not None:
                     found.requirements.extend((*itself.requirements, *itself.extras))
+            elif self._declares(target, item, found):
+                self.notes.append(item.solved)
             elif target.endswith(".whl"):
                 found.requirements.extend(self._own_wheel(target, item.origin))
             else:
                 self.notes.append(item.unknown)
+
+    def _declares(self, target: str, item: LocalRequirement, found: RequirementSet) -> bool:
+        """Follows a folder of the tree that declares all it needs; whether there is one."""
+        path = f"{target}/{PYPROJECT}"
+        data = self.load(path)
+        if data is None:
+            return False
+        extras = tuple(sorted(item.local.extras))
+        try:
+            table = pyproject.read(data, path=path, subject=target, extras=extras, strict=False)
+        except UsageError as error:
+            self.notes.append(f"{error.origin}: {error.message}")
+            return False
+        found.requirements.extend((*table.requirements, *table.extras))
+        self.notes.extend(table.notes)
+        return table.declares and not table.dynamic_files
 
     def _own_wheel(self, place: str, origin: str) -> Iterator[Declared]:
         try:

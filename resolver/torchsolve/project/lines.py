@@ -12,7 +12,8 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from optparse import OptionParser
 
 from pip_requirements_parser import (
     OptionParsingError,
@@ -45,6 +46,7 @@ class Line:
         options: option name as ``pip_requirements_parser`` calls it → values.
         leftover: words after an option that takes none; pip ignores them.
         error: why the options could not be read; None when they were.
+        spelled: option name → how it was typed: ``--config-settings``, ``-C``.
     """
 
     number: int
@@ -53,6 +55,11 @@ class Line:
     options: dict[str, list[str]]
     leftover: tuple[str, ...] = ()
     error: str | None = None
+    spelled: dict[str, str] = field(default_factory=dict)
+
+    def typed(self, option: str) -> str:
+        """The option as the file has it."""
+        return self.spelled.get(option, "--" + option.replace("_", "-"))
 
 
 def decode(data: bytes) -> str:
@@ -91,13 +98,23 @@ def _line(number: int, raw: str, *, expand: bool) -> Line:
     parser = build_parser()
     parser.add_option("-C", "--config-setting", "--config-settings", dest="config", action="append")
     try:
-        found, leftover = parser.parse_args(shlex.split(rest), parser.get_default_values())
+        words = shlex.split(rest)
+        found, leftover = parser.parse_args(list(words), parser.get_default_values())
     except OptionParsingError as error:
         return Line(number, raw, requirement, {}, error=error.msg.partition("error: ")[2].strip())
     except ValueError as error:
         return Line(number, raw, requirement, {}, error=str(error))
     options = {key: _values(value) for key, value in vars(found).items() if value}
-    return Line(number, raw, requirement.strip(), options, tuple(leftover))
+    spelled = dict(_spelled(words, parser))
+    return Line(number, raw, requirement.strip(), options, tuple(leftover), spelled=spelled)
+
+
+def _spelled(words: list[str], parser: OptionParser) -> Iterator[tuple[str, str]]:
+    for word in words:
+        typed = word.partition("=")[0] if word.startswith("--") else word[:2]
+        option = parser.get_option(typed) if typed.startswith("-") else None
+        if option is not None and option.dest:
+            yield option.dest, typed
 
 
 def _values(value: object) -> list[str]:

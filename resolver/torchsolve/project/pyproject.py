@@ -12,6 +12,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.project.named import Named, RequirementError, parse
+from torchsolve.wheel.metadata import has_variant_marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,29 @@ class Pyproject:
 
 
 def read(
-    data: bytes, *, path: str, subject: str, extras: tuple[str, ...], strict: bool
+    data: bytes,
+    *,
+    path: str,
+    subject: str,
+    extras: tuple[str, ...],
+    strict: bool,
+    whole: bool = False,
 ) -> Pyproject:
     """Read the file.
 
     With ``strict`` (the user named the file) a bad line, or an extra that is not there, is an
-    error, else a note.
-    Raises UsageError: ``bad-toml``; with ``strict`` also ``bad-requirement``, ``unknown-extra``.
+    error, else a note; with ``whole`` (nothing else says what is needed) a bad line is one too.
+    Raises UsageError: ``bad-toml``; with ``strict`` or ``whole`` also ``bad-requirement``, with
+    ``strict`` ``unknown-extra``.
     """
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("bad-toml", f"this is no TOML: {error}", origin=path) from None
+        raise UsageError(
+            "bad-toml", f"this is no TOML: {error}", origin=path, hint="mend the file"
+        ) from None
     project, tool = _table(table, "project"), _table(table, "tool")
-    reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, [])
+    reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, strict or whole, [])
     found = reader.declared(project.get("dependencies"), "")
     optional = [d for extra in extras for d in reader.of_extra(project, extra)]
     if "sources" in _table(tool, "uv") or "index" in _table(tool, "uv"):
@@ -99,6 +109,7 @@ class _Reader:
     path: str
     subject: str
     strict: bool
+    strict_lines: bool
     notes: list[str]
 
     def of_extra(self, project: dict[str, Any], extra: str) -> list[Declared]:
@@ -124,9 +135,15 @@ class _Reader:
             if not isinstance(named, Named) or named.claimed:
                 raise RequirementError("it has no name")  # noqa: TRY301
         except RequirementError as error:
-            if self.strict:
+            if has_variant_marker(item):
+                self.notes.append(f"{origin}: set aside, variant marker: {item}")
+                return None
+            if self.strict_lines:
                 raise UsageError(
-                    "bad-requirement", f"cannot read “{item}”: {error}", origin=origin
+                    "bad-requirement",
+                    f"cannot read “{item}”: {error}",
+                    origin=origin,
+                    hint="mend the line, or take it out",
                 ) from None
             self.notes.append(f"{origin}: “{item}” is not a requirement: {error}")
             return None

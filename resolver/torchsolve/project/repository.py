@@ -108,6 +108,7 @@ class TreeReader:
                 "not-a-project",
                 "there is no requirements.txt, pyproject.toml, wheel or node code in it",
                 origin=self.reference,
+                hint="point at the folder that holds one of them, or at the file itself",
             )
 
     def _is_node(
@@ -131,9 +132,15 @@ class TreeReader:
                     foreign.append(place)
                 else:
                     facts.append(self._wheel(place))
+                    self._note_refused(facts[-1])
             except UsageError as error:
                 self.notes.append(f"{place}: {error.message}")
         return wheels.mark_required(facts), tuple(foreign)
+
+    def _note_refused(self, wheel: WheelFact) -> None:
+        if wheel.unread is not None and wheel.unread.startswith("bad-metadata: "):
+            why = wheel.unread.removeprefix("bad-metadata: ")
+            self.notes.append(f"{wheel.file.place}: {why}; pip refuses it")
 
     def _wheel(self, place: str) -> WheelFact:
         stream = self.tree.open(place)

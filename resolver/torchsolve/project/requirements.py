@@ -24,6 +24,7 @@ from torchsolve.model.project import IndexOption
 from torchsolve.project.download import Download, small
 from torchsolve.project.lines import Line, logical_lines
 from torchsolve.project.named import LocalPath, Named, RequirementError, parse, without_secrets
+from torchsolve.wheel.metadata import has_variant_marker
 
 _INDEX_OPTIONS = {
     "index_url": "--index-url",
@@ -35,7 +36,16 @@ _DEEPEST = 50
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _QUIET = {"trusted_hosts", "features", "editables", "requirements", "constraints", "hashes"}
 _FOLLOWED = {*_INDEX_OPTIONS, "no_binary", "only_binary", "require_hashes", *_QUIET}
-_PER_REQUIREMENT = {"hashes", "global_options", "install_options", "config"}
+_PER_REQUIREMENT = {"hashes"}
+_UNBUILT = "is not followed: nothing is built while solving, and the image does not pass it on"
+# Options that pip heeds and torchsolve does not, and what that means.
+_NOTED = {
+    "pre": "is not followed: pip would take pre-releases of everything; torchsolve takes one only "
+    "where a requirement names a pre-release, or where there is nothing else",
+    "global_options": _UNBUILT,
+    "install_options": _UNBUILT,
+    "config": _UNBUILT,
+}
 
 
 class Files(Protocol):
@@ -112,7 +122,19 @@ class LocalRequirement:
     @property
     def unknown(self) -> str:
         """The note for a path whose dependencies only a build could tell."""
-        return f"{self.origin}: what {self.local.path} depends on is unknown without building it"
+        return (
+            f"{self.origin}: what {self.local.path} depends on is unknown without building it; "
+            "it is not installed in the image"
+        )
+
+    @property
+    def solved(self) -> str:
+        """The note for a folder whose dependencies are known: it is no wheel to install."""
+        typed = ("-e " if self.local.editable else "") + self.local.path
+        return (
+            f"{self.origin}: {typed}: its dependencies are solved; "
+            "the package itself is not installed in the image"
+        )
 
 
 @dataclass(slots=True)
@@ -171,7 +193,10 @@ class Reader:
     def _bad(self, origin: str, raw: str, why: str) -> None:
         if self.strict:
             raise UsageError(
-                "bad-requirement", f"cannot read “{_shown(raw)}”: {why}", origin=origin
+                "bad-requirement",
+                f"cannot read “{_shown(raw)}”: {why}",
+                origin=origin,
+                hint="mend the line, or take it out",
             )
         self.result.notes.append(f"{origin}: “{_shown(raw)}” is not a requirement: {why}")
 
@@ -181,7 +206,10 @@ class Reader:
         try:
             what = parse(text, editable=editable)
         except RequirementError as error:
-            self._bad(origin, line.raw, str(error))
+            if has_variant_marker(text):
+                self.result.notes.append(f"{origin}: set aside, variant marker: {_shown(line.raw)}")
+            else:
+                self._bad(origin, line.raw, str(error))
             return
         self._ignored(line, origin, _PER_REQUIREMENT | {"editables"})
         if isinstance(what, Named):
@@ -212,10 +240,15 @@ class Reader:
             self.result.hashes.setdefault(canonicalize_name(requirement.name), set()).add(value)
 
     def _ignored(self, line: Line, origin: str, known: set[str]) -> None:
-        unused = sorted(key for key in line.options if key not in known)
+        unused = sorted(key for key in line.options if key not in known | _NOTED.keys())
         if unused:
-            names = ", ".join("--" + key.replace("_", "-") for key in unused)
+            names = ", ".join(map(line.typed, unused))
             self.result.notes.append(f"{origin}: {names} has no effect here and is left out")
+        self.result.notes.extend(
+            f"{origin}: {line.typed(key)} {why}"
+            for key, why in _NOTED.items()
+            if key in line.options
+        )
         if line.leftover:
             self.result.notes.append(f"{origin}: {' '.join(line.leftover)} is ignored, as pip does")
 

@@ -16,6 +16,12 @@ from torchsolve.project import pyproject, wheels
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.requirements import DiskFiles, LocalRequirement, Reader, RequirementSet
 
+_LFS_PULL = "run git lfs pull in its repository"
+_BROKEN = {
+    "not-a-wheel": "fetch the file again",
+    "bad-metadata": "pip refuses such a file: build it again, under the name that its METADATA has",
+}
+
 
 def wheel(
     path: Path, reference: str, extras: tuple[str, ...], url: str | None = None
@@ -42,7 +48,7 @@ def wheel_fact(path: Path, url: str | None = None) -> WheelFact:
         with path.open("rb") as stream:
             known = wheels.fact(path.name, stream, url or path.resolve().as_uri())
     except OSError as error:
-        raise UsageError("no-such-file", error.strerror or "unreadable", origin=str(path)) from None
+        raise no_such_file(path, error) from None
     if known.unread is None:
         return known
     reference, _, why = known.unread.partition(": ")
@@ -51,9 +57,9 @@ def wheel_fact(path: Path, url: str | None = None) -> WheelFact:
             "lfs-pointer",
             "this is a Git LFS pointer, not the wheel",
             origin=str(path),
-            hint="run git lfs pull in its repository",
+            hint="give the address of the file itself" if url else _LFS_PULL,
         )
-    raise UsageError(reference, why, origin=str(path))
+    raise UsageError(reference, why, origin=str(path), hint=_BROKEN[reference])
 
 
 def _exactly(known: WheelFact, origin: str, extras: Iterable[str]) -> Declared:
@@ -104,9 +110,15 @@ def _local(item: LocalRequirement, found: RequirementSet) -> WheelFact | None:
         found.requirements.extend((*declared.requirements, *declared.extras))
         found.notes.extend(declared.notes)
         if declared.declares and not declared.dynamic_files:
+            found.notes.append(item.solved)
             return None
     elif not path.exists():
-        raise UsageError("no-such-file", f"there is no {item.local.path}", origin=item.origin)
+        raise UsageError(
+            "no-such-file",
+            f"there is no {item.local.path}",
+            origin=item.origin,
+            hint="a path in a requirements file is relative to the current folder, as pip has it",
+        )
     found.notes.append(item.unknown)
     return None
 
@@ -145,6 +157,13 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
     )
 
 
+def no_such_file(path: Path, error: OSError) -> UsageError:
+    """The error for a file that the user named and that cannot be opened."""
+    why = error.strerror or "unreadable"
+    hint = "give the path of a file" if path.is_dir() else "check the path and who may read it"
+    return UsageError("no-such-file", why, origin=str(path), hint=hint)
+
+
 def _silent(path: Path) -> str:
     return f"{path.name}: it declares no dependencies; what its build backend would say is unknown"
 
@@ -153,4 +172,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError("no-such-file", error.strerror or "unreadable", origin=str(path)) from None
+        raise no_such_file(path, error) from None

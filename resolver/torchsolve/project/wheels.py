@@ -18,6 +18,7 @@ from torchsolve.project.tree import folder_of
 from torchsolve.wheel.archive import read_wheel
 from torchsolve.wheel.claims import claims
 from torchsolve.wheel.filename import WheelName, parse
+from torchsolve.wheel.metadata import check_identity
 
 _LFS = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
@@ -76,6 +77,7 @@ def _read(known: WheelFact, stream: BinaryIO) -> WheelFact:
     stream.seek(0)
     try:
         metadata = read_wheel(stream, known.file.place or known.file.filename)
+        check_identity(metadata, file.name, file.version, file.filename)
     except UsageError as error:
         return replace(known, file=file, unread=f"{error.reference}: {error.message}")
     return replace(known, file=_with_python(file, metadata), metadata=metadata)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # PEP 817's markers; packaging 26.3 raises InvalidRequirement on each of them.
 _VARIANT_MARKER = re.compile(r"\bvariant_(label|properties|features|namespaces)\b")
+_BUILD_AGAIN = "pip refuses such a file too: build it again"
 _HEADERS_END = re.compile(r"\r?\n\r?\n")
 
 # Old metadata that pip once took and uv still takes, and what it means.
@@ -134,11 +135,35 @@ def _marker(condition: str) -> Marker:
         raise InvalidRequirement(str(error)) from None
 
 
+def has_variant_marker(line: str) -> bool:
+    """Whether the marker of a requirement asks for wheel variants (PEP 817, PEP 825).
+
+    No installer takes such a line unless it is asked to.
+    """
+    return bool(_VARIANT_MARKER.search(line.partition(";")[2]))
+
+
+def check_identity(metadata: DistMetadata, name: str, version: Version, origin: str) -> None:
+    """Holds METADATA against the file name, which has to say the same; pip asks for it too.
+
+    Raises UsageError ``bad-metadata`` where either name or version differ.
+    """
+    if canonicalize_name(name) == metadata.name and version == metadata.version:
+        return
+    raise UsageError(
+        "bad-metadata",
+        f"its METADATA says {metadata.name} {metadata.version}, its file name says "
+        f"{canonicalize_name(name)} {version}",
+        origin=origin,
+        hint="pip refuses such a file: build it again, or give it the name it was built with",
+    )
+
+
 def _usable(line: str, origin: str, notes: list[str]) -> bool:
     try:
         requirement(line)
     except InvalidRequirement:
-        why = "variant marker" if _VARIANT_MARKER.search(line) else "not a requirement"
+        why = "variant marker" if has_variant_marker(line) else "not a requirement"
         notes.append(f"set aside, {why}: {line} [{origin}]")
         return False
     return True
@@ -148,10 +173,10 @@ def _identity(raw: RawMetadata, origin: str) -> tuple[str, str]:
     name, version = raw.get("name"), raw.get("version")
     if not name or not version:
         missing = "Version" if name else "Name"
-        raise UsageError("bad-metadata", f"there is no {missing}", origin=origin)
+        raise UsageError("bad-metadata", f"there is no {missing}", origin=origin, hint=_BUILD_AGAIN)
     try:
         Version(version)
     except ValueError:
         message = f"Version is {version!r}, which is no version"
-        raise UsageError("bad-metadata", message, origin=origin) from None
+        raise UsageError("bad-metadata", message, origin=origin, hint=_BUILD_AGAIN) from None
     return name, version
