@@ -154,6 +154,14 @@ def test_the_driver_and_the_python(atlas: Atlas) -> None:
     assert on("2.7.0", stable, atlas, Host(python="cp311")).verdict == "loads"
 
 
+def test_extensions_of_other_pythons_are_dead_weight(atlas: Atlas) -> None:
+    old = ElfFile("p/_C.cpython-39.so", machine="x86_64", needed=("libc.so.6",), python="cp39")
+    new = replace(old, member="p/_C.cpython-311.so", python="cp311")
+    here = Host(python="cp311")
+    assert on("2.7.0", wheel(old, new), atlas, here).verdict == "loads"
+    assert on("2.7.0", wheel(old), atlas, here).cause is Cause.PYTHON
+
+
 def test_built_for_this_minor_loads_and_for_another_only_links(atlas: Atlas) -> None:
     binary = wheel(wants(SIZES, checks=BUILT["2.9"]))
     assert on("2.9.0", binary, atlas).verdict == "loads"

@@ -81,7 +81,7 @@ class Judge:
 
         Files whose names differ in digits alone (``libtorio_ffmpeg4.so``, ``…_cuda126.so``) are
         alternatives among which Python code chooses: one that lacks a library is passed over where
-        another of them has all.
+        another of them has all. Extensions of other Pythons are dead weight where one is of this.
         """
         files, unread = self._binary.files, self._binary.unread
         if not files:
@@ -92,6 +92,8 @@ class Judge:
         found = [self.file(file, version) for file in files]
         serving = {_kin(j.member) for j in found if j.verdict in (LOADS, LINKS)}
         chosen = [j for j in found if not (_lacks_library(j) and _kin(j.member) in serving)]
+        if any(j.cause is not Cause.PYTHON for j in chosen):
+            chosen = [j for j in chosen if j.cause is not Cause.PYTHON]
         return min(chosen, key=lambda judgement: _ORDER.index(judgement.verdict))
 
     def file(self, file: ElfFile, version: Version) -> Judgement:
@@ -242,7 +244,8 @@ def _ruling(missing: list[str], case: _Case) -> str:
 
 def _python(case: _Case) -> Judgement | None:
     built_for, host = case.file.python, case.host.python
-    if host is None or built_for is None or not built_for.startswith("cp") or built_for == host:
+    # ``cp``: an extension whose name does not say of which Python.
+    if host is None or built_for in (None, "cp", "abi3", host):
         return None
     reason = f"it is an extension of {built_for}, not of {host}"
     return case.refuted(Cause.PYTHON, [built_for], reason)
