@@ -8,8 +8,13 @@ from torchsolve import __version__
 def main() -> int:
     """Run the command line; returns the exit code."""
     if sys.argv[1:] in (["--version"], ["-V"]):
-        sys.stdout.write(f"torchsolve {__version__}\n")
-        return 0
+        try:
+            sys.stdout.write(f"torchsolve {__version__}\n")
+            sys.stdout.flush()
+        except OSError:
+            pass  # a full disk or a closed pipe: below it becomes an error like any other
+        else:
+            return 0
     from torchsolve.cli.app import run
 
     return run(sys.argv[1:])

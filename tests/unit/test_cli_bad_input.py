@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,8 +107,17 @@ ROWS = {
     "unknown table": Row("facts show torhc", 2, "unknown-table"),
     "unknown row": Row("facts show torch 9.9.9", 2, "no-such-row"),
     "source that is not read": Row("scan .", 4, "source-not-read", _repository),
+    "folder of links that is not there": Row(
+        "resolve links.txt", 2, "no-such-folder", _text("links.txt", "--find-links ./no\ndemo\n")
+    ),
+    "cut-off that is no date": Row(
+        "resolve ok.txt --exclude-newer nope", 2, "bad-setting", _text("ok.txt", "")
+    ),
+    "pins where no folder is": Row(
+        "resolve ok.txt --pins nowhere/pins.txt", 2, "cannot-write", _text("ok.txt", "")
+    ),
     "offline without a cache": Row(
-        "resolve demo.txt --offline", 4, "undecided", _text("demo.txt", "demo\n")
+        "resolve demo.txt --offline", 4, "offline-miss", _text("demo.txt", "demo\n")
     ),
 }
 
@@ -147,15 +157,29 @@ def server() -> Iterator[IndexServer]:
         yield index
 
 
-@pytest.mark.parametrize("status", [401, 403, 500, 503])
+@pytest.mark.parametrize(
+    ("status", "reference", "hint"),
+    [
+        (401, "index-forbidden", "netrc"),
+        (403, "index-forbidden", "netrc"),
+        (500, "index-error", "later"),
+        (503, "index-error", "later"),
+    ],
+)
 def test_an_index_that_refuses(
-    status: int, here: Path, server: IndexServer, capsys: pytest.CaptureFixture[str]
+    status: int,
+    reference: str,
+    hint: str,
+    here: Path,
+    server: IndexServer,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.fail("/simple/demo/", Fault(status=status), times=9)
     (here / "r.txt").write_text("demo\n")
     argv = ["resolve", "r.txt", "--index", server.url, "-o", "out"]
-    err = _ends(argv, 4, "undecided", capsys)
+    err = _ends(argv, 4, reference, capsys)
     assert str(status) in err
+    assert hint in err.splitlines()[-1]
     assert not (here / "out").exists()
 
 
@@ -167,12 +191,17 @@ def test_an_index_without_the_package(
     err = capsys.readouterr().err
     assert "absent" in err
     assert "r.txt:1" in err
+    assert "--extra-index" in err.splitlines()[-1]
     assert not (here / "out").exists()
 
 
 def test_an_index_out_of_reach(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "r.txt").write_text("demo\n")
-    _ends(["resolve", "r.txt", "--index", "http://127.0.0.1:9/simple/"], 4, "undecided", capsys)
+    argv = ["resolve", "r.txt", "--index", "http://127.0.0.1:9/simple/"]
+    err = _ends(argv, 4, "index-unreachable", capsys)
+    assert "check the network" in err.splitlines()[-1]
+    assert run([*argv, "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["error"]["reference"] == "index-unreachable"
 
 
 def test_a_hash_that_differs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,5 +209,7 @@ def test_a_hash_that_differs(here: Path, capsys: pytest.CaptureFixture[str]) -> 
         wrong = "0" * 64
         (here / "r.txt").write_text(f"demo==1.0 --hash=sha256:{wrong}\n")
         assert run(["resolve", "r.txt", "--index", server.url, "-o", "out"]) == 3
-    assert "r.txt:1" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "r.txt:1" in err
+    assert "--hash" in err.splitlines()[-1]
     assert not (here / "out").exists()

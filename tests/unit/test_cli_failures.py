@@ -169,6 +169,43 @@ def test_a_reader_that_went_away_is_no_failure_to_talk_of() -> None:
     assert done.stderr == ""
 
 
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize(
+    "argv", ["facts show torch --json", "facts show torch", "facts nosuch --json", "--version"]
+)
+def test_a_stdout_that_takes_nothing_is_one_error(argv: str) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "torchsolve", *argv.split()],
+            env=os.environ | {"PYTHONPATH": str(RESOLVER)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: cannot-write  [standard output] no space left on device\n"
+
+
+@pytest.mark.parametrize("flag", [[], ["--json"]])
+def test_what_a_terminal_would_obey_is_spelled_out(
+    flag: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["resolve", "a\x1b[31mb\nc\x9bd", *flag]) == 2
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert "\x9b" not in out + err
+    if flag:
+        assert "a\x1b[31mb\nc\x9bd" in json.loads(out)["message"]
+    else:
+        assert "a\\x1b[31mb\\nc\\x9bd" in err
+        assert len(err.splitlines()) == 2
+
+
 def test_no_colour_in_a_pipe() -> None:
     done = _process("emit", "nowhere", FORCE_COLOR="", TERM="xterm-256color")
     assert done.returncode == 2

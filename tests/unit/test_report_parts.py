@@ -16,6 +16,7 @@ from torchsolve.report.plan_json import error_json, resolution_json
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, paint, row
 from torchsolve.report.smoke import smoke_screen
+from torchsolve.report.text import resolution_screen
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,53 @@ def test_no_cell_left_by_the_filters() -> None:
     error = resolution_error(replace(outcomes.infeasible(), conflict=None, tried=()))
     assert error is not None
     assert error.reference == "no-cell"
+
+
+def test_files_that_no_flag_can_write_are_not_promised() -> None:
+    made = outcomes.unknown()
+    assert made.plan is not None
+    error = resolution_error(made)
+    assert error is not None
+    assert "--allow-unknown" in error.hint
+    pins = tuple(
+        replace(pin, file=replace(pin.file, url=None, sha256=None, index="torch"))
+        if pin.name in ("torch", "torchvision")
+        else pin
+        for pin in made.plan.pins
+    )
+    error = resolution_error(replace(made, plan=replace(made.plan, pins=pins)))
+    assert error is not None
+    assert "--allow-unknown" not in error.hint
+    assert "2 files without a hash; --torch-index default" in error.hint
+
+
+def test_a_base_that_was_refused_is_told_with_the_facts() -> None:
+    base = outcomes.on_base()
+    (refused,) = base.tried
+    conflict = replace(outcomes.conflict(), cell=str(refused.cell))
+    alone = replace(outcomes.solved(), conflict=conflict, tried=(refused, *outcomes.solved().tried))
+    text = paint(resolution_screen(alone))
+    assert f"Not layered on {refused.image.ref}: no-common-torch" in text
+    assert "needs torch==2.7.* [METADATA of wheelx-1.0]" in text
+    assert "Not layered" not in paint(resolution_screen(outcomes.solved()))
+
+
+def test_a_version_that_is_the_commit_is_shown_once() -> None:
+    made = outcomes.solved()
+    assert made.plan is not None
+    assert made.plan.comfyui is not None
+    assert f" @ {plans.COMMIT[:7]}" in paint(resolution_screen(made))
+    short = replace(made.plan.comfyui, version=plans.COMMIT[:7], commit=plans.COMMIT)
+    shown = replace(made, projects=(), plan=replace(made.plan, comfyui=short))
+    assert paint(resolution_screen(shown)).count(plans.COMMIT[:7]) == 1
+
+
+def test_a_node_without_any_comfyui_says_so() -> None:
+    made = outcomes.solved()
+    assert made.plan is not None
+    bare = replace(made, plan=replace(made.plan, comfyui=None))
+    assert "no ComfyUI" in paint(resolution_screen(bare))
+    assert "no ComfyUI" not in paint(resolution_screen(outcomes.on_base()))
 
 
 def test_pins_are_plain_lines() -> None:

@@ -24,7 +24,7 @@ from torchsolve.cli import (
     smoke,
     why,
 )
-from torchsolve.cli.console import View, print_json
+from torchsolve.cli.console import View, print_json, print_text, unwritable
 from torchsolve.cli.failures import INTERRUPTED, defect, disk_error, fail, quiet_pipe
 from torchsolve.errors import TorchsolveError, UsageError
 
@@ -58,7 +58,7 @@ def root(
     if version and json_:
         print_json(facts.version_json())
     elif version:
-        print(f"torchsolve {__version__}")
+        print_text(f"torchsolve {__version__}\n")
     if version:
         raise typer.Exit
     if context.invoked_subcommand is None:
@@ -73,6 +73,8 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return quiet_pipe()
+    except OSError as error:
+        return fail(unwritable(error), view)
     return code
 
 

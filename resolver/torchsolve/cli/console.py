@@ -7,17 +7,21 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from torchsolve.report.screen import UNBOUNDED, Screen, paint
+from torchsolve.errors import UsageError
+from torchsolve.report.screen import UNBOUNDED, Screen, paint, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
     from torchsolve.model.progress import Progress
+
+
+STDOUT = "standard output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,13 @@ class View:
 
     def show(self, screen: Screen) -> None:
         """A result in text, to stdout."""
-        print_screen(screen, sys.stdout)
+        with _written():
+            print_screen(screen, sys.stdout)
 
     def say(self, line: str) -> None:
         """One line beside the result, to stderr; nothing with ``-q``."""
         if self.verbosity >= 0:
-            print(line, file=sys.stderr)
+            print(visible(line), file=sys.stderr)
 
     @property
     def streams(self) -> bool:
@@ -58,8 +63,50 @@ class View:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One document, readable and with a final newline."""
-    print(json.dumps(document, indent=2, ensure_ascii=False), file=sys.stdout)
+    """One document, readable and with a final newline. Raises as ``print_text`` does."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    with _written():
+        print(text if _printable(text) else _escaped(text), file=sys.stdout)
+
+
+def print_text(text: str) -> None:
+    """A result that is lines already, to stdout.
+
+    Raises UsageError("cannot-write") where stdout takes nothing: a full disk, /dev/full.
+    """
+    with _written():
+        sys.stdout.write(visible(text, keep="\n\t"))
+
+
+def _printable(text: str) -> bool:
+    return all(map(str.isprintable, text.split("\n")))
+
+
+def _escaped(text: str) -> str:
+    """JSON leaves DEL, C1 controls and lone surrogates as they are; a terminal obeys them."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> UsageError:
+    """The error of a stdout that takes nothing more; what it still holds back is forgotten."""
+    forget_stdout()
+    return UsageError("cannot-write", (error.strerror or str(error)).lower(), origin=STDOUT)
+
+
+def forget_stdout() -> None:
+    """What is still buffered goes nowhere, so that Python says nothing of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_screen(screen: Screen, stream: TextIO) -> None:
@@ -71,13 +118,17 @@ def print_screen(screen: Screen, stream: TextIO) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all. Raises UsageError("cannot-write")."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_bytes(content)
         draft.replace(path)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise UsageError("cannot-write", why, origin=str(path), hint="name another file") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _bars() -> Bars:
@@ -125,4 +176,4 @@ class _Bars:
         self._bars.advance(self._task, steps)
 
     def message(self, line: str) -> None:
-        self._bars.console.print(line, markup=False, highlight=False)
+        self._bars.console.print(visible(line), markup=False, highlight=False)

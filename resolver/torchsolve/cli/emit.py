@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from torchsolve.cli.console import View, print_json
+from torchsolve.cli.console import View, print_json, print_text
 from torchsolve.cli.options import takes_view
 from torchsolve.errors import StaleError
 
@@ -42,7 +41,7 @@ def _refuse_stale(diff: str, directory: Path, view: View) -> None:
             print_json({"schema": "torchsolve.files/1", "stale": False})
         return
     if not view.as_json:
-        sys.stdout.write(diff)
+        print_text(diff)
     hint = f"torchsolve emit {directory}"
     raise StaleError(
         "stale-files",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torchsolve import __version__
-from torchsolve.cli.console import View, print_json, print_screen
+from torchsolve.cli.console import STDOUT, View, forget_stdout, print_json, print_screen
 from torchsolve.errors import TorchsolveError, UsageError
 from torchsolve.report.failure import error_screen
 from torchsolve.report.plan_json import error_json
@@ -31,11 +30,14 @@ _DISK = {
 
 def fail(error: TorchsolveError, view: View, document: dict[str, Any] | None = None) -> int:
     """Print the error; with ``--json`` beside the document of the result, where there is one."""
-    if view.as_json:
-        print_json(document | {"error": error_json(error)} if document else error_json(error))
-    else:
-        sys.stdout.flush()
-        print_screen(error_screen(error), sys.stderr)
+    if view.as_json and error.origin != STDOUT:
+        try:
+            print_json(document | {"error": error_json(error)} if document else error_json(error))
+        except UsageError as unwritable:
+            error = unwritable
+        else:
+            return error.exit_code
+    print_screen(error_screen(error), sys.stderr)
     return error.exit_code
 
 
@@ -44,7 +46,8 @@ def disk_error(error: OSError) -> UsageError | None:
     known = _DISK.get(error.errno or 0)
     if known is None:
         return None
-    return UsageError(*known, origin=str(error.filename or ""), hint="name another folder")
+    hint = "name another folder" if error.filename else ""
+    return UsageError(*known, origin=str(error.filename or ""), hint=hint)
 
 
 def defect(error: BaseException, view: View, argv: Sequence[str]) -> int:
@@ -63,7 +66,7 @@ def defect(error: BaseException, view: View, argv: Sequence[str]) -> int:
 
 def quiet_pipe() -> int:
     """The reader went away: nothing more can be said, and Python must not say it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    forget_stdout()
     return CLOSED_PIPE
 
 

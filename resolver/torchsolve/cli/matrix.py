@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from torchsolve.cli.console import View, print_json
+from torchsolve.cli.console import View, print_json, print_text
 from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.options import Projects, takes_settings
 from torchsolve.config import Settings
@@ -22,8 +20,8 @@ def matrix(projects: Projects, settings: Settings, view: View) -> None:
     if view.as_json:
         print_json(matrix_json(result, oldest_fact()))
     elif view.format == "md":
-        sys.stdout.write(matrix_markdown(result))
+        print_text(matrix_markdown(result))
     elif view.format == "csv":
-        sys.stdout.write(matrix_csv(result))
+        print_text(matrix_csv(result))
     else:
         view.show(matrix_screen(result))

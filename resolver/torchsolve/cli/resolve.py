@@ -49,12 +49,11 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
     if document is not None:
         print_json(document)
     elif output:
+        view.say("")
         view.say(_written(output, written))
+        view.say(f"next        torchsolve build {output} && torchsolve smoke {output}")
 
 
 def _written(output: Path, names: tuple[str, ...]) -> str:
     shown = dict.fromkeys(name.split("/")[0] + ("/" if "/" in name else "") for name in names)
-    return (
-        f"\nwrote {output}/  {' '.join(shown)}\n"
-        f"next        torchsolve build {output} && torchsolve smoke {output}"
-    )
+    return f"wrote {output}/  {' '.join(shown)}"

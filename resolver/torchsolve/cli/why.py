@@ -21,11 +21,12 @@ Package = Annotated[
 @takes_settings()
 def why(project: Project, settings: Settings, view: View, package: Package = None) -> None:
     """Explain why a cell fails, or why a package has its version."""
-    from torchsolve.pipeline import why as explain
+    from torchsolve.pipeline import resolve
     from torchsolve.report.plan_json import resolution_json
     from torchsolve.report.why import why_screen
 
-    resolution = explain((project,), settings, package)
+    with view.progress() as progress:
+        resolution = resolve((project,), settings, progress)
     if view.as_json:
         print_json(resolution_json(resolution, oldest_fact()))
     else:

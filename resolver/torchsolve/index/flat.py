@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
-from torchsolve.errors import UnknownError
+from torchsolve.errors import UsageError
 from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
@@ -31,7 +31,8 @@ class FlatPages:
     def read(self, location: str, name: NormalizedName) -> IndexPage:
         """The files of a project at ``location``, a URL of an HTML page or a folder.
 
-        Raises UnknownError as ``Pages.read`` does; ``index-unreachable`` for a folder that is none.
+        Raises UnknownError as ``Pages.read`` does;
+        UsageError("no-such-folder") for a folder that is none.
         """
         if "://" in location and not location.startswith("file:"):
             files, label = self._remote(location), redact(location)
@@ -68,7 +69,12 @@ class FlatPages:
 
 def _folder(path: Path, name: NormalizedName) -> list[RawFile]:
     if not path.is_dir():
-        raise UnknownError("index-unreachable", "there is no such folder", origin=str(path))
+        raise UsageError(
+            "no-such-folder",
+            "there is no such folder to find links in",
+            origin=str(path),
+            hint="make it, or take its --find-links away",
+        )
     stem = name.partition("-")[0]
     # Hashes are made for this project alone: a folder may hold gigabytes of others.
     found = (p for p in sorted(path.iterdir()) if p.name.lower().startswith(stem) and p.is_file())

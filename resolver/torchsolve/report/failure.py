@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torchsolve.errors import NoPlanError, TorchsolveError, UnknownError
 from torchsolve.model.outcome import Resolution
-from torchsolve.model.plan import CellStatus, Conflict
+from torchsolve.model.plan import CellStatus, Conflict, Plan
 from torchsolve.model.target import CellId
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Screen, row
@@ -51,8 +51,18 @@ def _no_plan(resolution: Resolution) -> NoPlanError:
         conflict.reference,
         _place(conflict.cell),
         facts=conflict_facts(conflict),
-        hint=advice or _comfyui_hint(conflict) or more,
+        hint=advice or _index_hint(conflict) or _comfyui_hint(conflict) or more,
     )
+
+
+def _index_hint(conflict: Conflict) -> str:
+    """What helps where no index has a package, or none of its files has the hash asked for."""
+    statements = " ".join(fact.statement for fact in conflict.facts)
+    if "is on no index that was asked" in statements:
+        return "check the name, or say where it is: --index URL, --extra-index URL"
+    if "hash that the requirements file allows" in statements:
+        return "compare the requirement's --hash with the file's, or take the hashes away"
+    return ""
 
 
 def _comfyui_hint(conflict: Conflict) -> str:
@@ -70,11 +80,38 @@ def _place(cell: str) -> str:
     return f"cell {cell}"
 
 
+_UNREAD = {
+    "index-forbidden": "give credentials in the index's URL or in ~/.netrc",
+    "index-unreachable": "check the network and the index's URL, or --offline with a warm cache",
+    "index-error": "try again later, or --offline with a warm cache",
+    "offline-miss": "run it once without --offline, so that the cache holds it",
+    "hash-mismatch": "the file is not the one that its index announces: try another index",
+}
+_AGAIN = "try again with the index in reach"
+
+
 def _undecided(resolution: Resolution) -> UnknownError:
     facts = tuple(str(reason) for reason in resolution.reasons)
-    if resolution.plan:
-        message = f"cell {resolution.plan.cell} may hold, but not all of it could be read"
-        hint = "--allow-unknown writes its files all the same"
-    else:
-        message, hint = "no cell could be decided", "try again with the index in reach"
-    return UnknownError("undecided", message, facts=facts, hint=hint)
+    plan = resolution.plan
+    if plan is None:
+        shared = {reason.subject for reason in resolution.reasons}
+        reference = next(iter(shared)) if len(shared) == 1 and shared <= set(_UNREAD) else ""
+        hint = _UNREAD.get(reference, _AGAIN)
+        return UnknownError(
+            reference or "undecided", "no cell could be decided", facts=facts, hint=hint
+        )
+    message = f"cell {plan.cell} may hold, but not all of it could be read"
+    hint = "--allow-unknown writes its files all the same"
+    return UnknownError("undecided", message, facts=facts, hint=_missing(plan) or hint)
+
+
+def _missing(plan: Plan) -> str:
+    """Why not even ``--allow-unknown`` can write the files; empty where it can."""
+    unlockable = plan.unlockable
+    if not unlockable:
+        return ""
+    unseen = sum(pin.file.url is None and pin.file.index == "torch" for pin in unlockable)
+    what = f"its files cannot be written: {counted(len(unlockable), 'file')} without a hash"
+    if unseen:
+        return f"{what}; --torch-index default keeps to builds of the default index"
+    return f"{what} or that could not be read"

@@ -38,6 +38,20 @@ class Block:
 Screen = tuple[Block, ...]
 
 
+def visible(text: str, keep: str = "") -> str:
+    """``text`` with what a terminal would obey, or not show, spelled out: ESC as ``\\x1b``.
+
+    Names, paths and requirements come from anywhere. ``keep`` lists characters that may stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else _spelled(c) for c in text)
+
+
+def _spelled(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
 def row(*cells: str | Cell) -> Row:
     """A row; plain texts become cells without a style."""
     return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells)
@@ -61,7 +75,7 @@ def paint(screen: Iterable[Block], *, width: int = UNBOUNDED, colour: bool = Fal
         if number and block.apart:
             console.print()
         if block.heading:
-            console.print(" " * block.indent + block.heading, markup=False)
+            console.print(" " * block.indent + visible(block.heading), markup=False)
         console.print(_grid(block, deeper=2 if block.heading else 0))
     return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
 
@@ -76,5 +90,5 @@ def _grid(block: Block, deeper: int) -> object:
     for _ in range(columns):
         table.add_column(overflow="fold")
     for cells in block.rows:
-        table.add_row(*(Text(cell.text, style=cell.style) for cell in cells))
+        table.add_row(*(Text(visible(cell.text), style=cell.style) for cell in cells))
     return Padding(table, (0, 0, 0, block.indent + deeper), expand=False)

@@ -46,6 +46,7 @@ def resolution_screen(resolution: Resolution, checked: date | None = None) -> Sc
         *_wheel_blocks(resolution.projects, plan),
         _disagreements(plan),
         _companions(plan),
+        _not_layered(resolution),
         _undecided(resolution),
         *_notes(resolution),
     )
@@ -158,8 +159,12 @@ def _packages(plan: Plan) -> list[str]:
 def _comfyui(plan: Plan) -> list[str]:
     comfyui = plan.comfyui
     if comfyui is None:
-        return []
-    return [comfyui.version + (f" @ {comfyui.commit[:7]}" if comfyui.commit else "")]
+        lacks = plan.inventory is None or not plan.inventory.comfyui
+        missing = lacks and any(node.is_node for node in plan.nodes)
+        return ["none: the image has the node and what it needs, no ComfyUI"] if missing else []
+    commit = comfyui.commit or ""
+    told = not commit or commit.startswith(comfyui.version)  # a version may be the short commit
+    return [comfyui.version if told else f"{comfyui.version} @ {commit[:7]}"]
 
 
 def _runs_on(plan: Plan) -> list[str]:
@@ -256,6 +261,17 @@ def _disagreements(plan: Plan) -> Block:
 def _companions(plan: Plan) -> Block:
     rows = tuple(row(e.subject, f"{e.statement} [{redact(e.origin)}]") for e in plan.companions)
     return Block(rows, "Held together by tables, since METADATA does not say so" if rows else "")
+
+
+def _not_layered(resolution: Resolution) -> Block:
+    """Why a plan beside a conflict stands alone: the image of ``--base`` could not be kept."""
+    conflict = resolution.conflict
+    if conflict is None:
+        return Block(())
+    base = next((o.image.ref for o in resolution.tried if str(o.cell) == conflict.cell), "")
+    rows = tuple(row(e.subject, f"{e.statement} [{redact(e.origin)}]") for e in conflict.facts)
+    rejected = tuple(row("rejected", redact(choice)) for choice in conflict.rejected)
+    return Block(rows + rejected, f"Not layered on {base or conflict.cell}: {conflict.reference}")
 
 
 def _undecided(resolution: Resolution) -> Block:
