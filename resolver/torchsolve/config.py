@@ -116,7 +116,10 @@ def parse_torch(text: str) -> SpecifierSet:
 
 def parse_moment(text: str) -> datetime:
     """An ISO date (the whole day counts, UTC) or date and time; UTC where no zone is given."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no date and no moment of ISO 8601") from error
     if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
         moment += timedelta(days=1)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
