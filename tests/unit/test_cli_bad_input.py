@@ -213,3 +213,10 @@ def test_a_hash_that_differs(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "r.txt:1" in err
     assert "--hash" in err.splitlines()[-1]
     assert not (here / "out").exists()
+
+
+def test_a_cut_off_that_is_no_date(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "ok.txt").write_text("")
+    err = _ends(["resolve", "ok.txt", "--exclude-newer", "nope"], 2, "bad-setting", capsys)
+    assert "[--exclude-newer] 'nope' is no date" in err
+    assert "isoformat" not in err
