@@ -49,7 +49,8 @@ class Settings:
         policy: ``newest``, ``oldest`` or ``keep`` (needs ``base``).
         no_deps: PEP 503 ``name`` (all its edges are dropped) or ``name:dep`` (one is).
         overrides: requirements that replace whatever anyone else asks of the same name.
-        evidence: ``metadata``, or ``names``: METADATA of torch-coupled wheels is not read.
+        evidence: how far torch-coupled wheels are read: ``names`` (not even their METADATA),
+            ``metadata`` or ``binary``.
         engine: which one answers; ``both``: the core, with resolvelib as a witness.
         comfyui: a version, a path, ``none``, or None: chosen by date for a node.
         index: None is the default index. ``extra_index``: further simple indexes.
@@ -76,7 +77,7 @@ class Settings:
     overrides: tuple[str, ...] = ()
     trust_labels: bool = False
     allow_unknown: bool = False
-    evidence: Literal["names", "metadata"] = "metadata"
+    evidence: Literal["names", "metadata", "binary"] = "metadata"
     engine: Literal["core", "resolvelib", "both"] = "both"
     comfyui: str | None = None
     cell: CellId | None = None
@@ -94,6 +95,11 @@ class Settings:
     offline: bool = False
     cache_dir: Path = field(default_factory=_default_cache)
     verbosity: int = 0
+
+    @property
+    def reads_binaries(self) -> bool:
+        """Whether what binaries are may rule wheels out."""
+        return self.evidence == "binary" and not self.trust_labels
 
     def allows_torch(self, version: Version) -> bool:
         """Whether ``--torch`` leaves this release; pre-releases only where one was named."""
@@ -186,7 +192,6 @@ class _Option(NamedTuple):
     flag: bool = False
 
 
-_BINARIES = "wheels are not read beyond their METADATA"
 _OPTIONS: dict[str, _Option] = {
     "torch": _Option("torch", parse_torch, "\n"),
     "cuda": _Option("cuda", CudaTag, ","),
@@ -205,7 +210,7 @@ _OPTIONS: dict[str, _Option] = {
     "override": _Option("overrides", _requirement, "\n"),
     "trust-labels": _Option("trust_labels", bool, flag=True),
     "allow-unknown": _Option("allow_unknown", bool, flag=True),
-    "evidence": _Option("evidence", _choice("names", "metadata", later={"binary": _BINARIES})),
+    "evidence": _Option("evidence", _choice("names", "metadata", "binary")),
     "engine": _Option("engine", _choice("core", "resolvelib", "both")),
     "comfyui": _Option("comfyui", _text),
     "cell": _Option("cell", CellId.parse),

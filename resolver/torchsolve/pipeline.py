@@ -15,6 +15,7 @@ from torchsolve.config import Settings
 from torchsolve.defaults import default_index_url
 from torchsolve.direct import Direct
 from torchsolve.facts import Facts, load_facts
+from torchsolve.facts.gpus import Gpu
 from torchsolve.index.client import IndexClient
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.inventory import ImageInventory
@@ -22,6 +23,7 @@ from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.project.load import ReadOptions, load
+from torchsolve.proof import Proofs
 from torchsolve.solve.cells import refuse_unknown
 from torchsolve.solve.context import Context
 from torchsolve.solve.core import CoreEngine
@@ -47,15 +49,6 @@ def matrix(
     """Every cell that the filters leave. Raises as ``resolve`` does."""
     with _context(references, settings, progress) as context:
         return Search(context).matrix()
-
-
-def why(references: Sequence[str], settings: Settings, package: str | None) -> Resolution:
-    """What ``resolve`` says; the caller shows the part that was asked about.
-
-    Without ``package`` the question is a cell's: the settings name it.
-    """
-    del package  # it selects what is shown, not what is solved
-    return resolve(references, settings)
 
 
 def write_plan(resolution: Resolution, settings: Settings, directory: Path) -> tuple[str, ...]:
@@ -100,17 +93,24 @@ def _context(
             settings=settings,
             tables=tables,
             projects=projects,
-            comfyui=_comfyui(settings, tables, projects, cutoff, inventory),
+            comfyui=_comfyui(settings, tables, projects, cutoff),
             inventory=inventory,
             gpus=gpus,
             cutoff=cutoff,
             index_for=lambda url: client.with_torch(url, family if url else frozenset()),
             default_url=wanted.default_url or default_index_url(),
             direct=Direct(client, options),
+            prover=_prover(client, settings, gpus),
             engine=ResolvelibEngine() if settings.engine == "resolvelib" else CoreEngine(),
             witnessed=settings.engine == "both",
             tick=_ticker(progress),
         )
+
+
+def _prover(client: IndexClient, settings: Settings, gpus: Sequence[Gpu]) -> Proofs | None:
+    if not settings.reads_binaries:
+        return None
+    return Proofs(client, tuple(sorted({gpu.capability for gpu in gpus})))
 
 
 def _ticker(progress: Progress | None) -> Callable[[str], None]:
@@ -190,7 +190,6 @@ def _comfyui(
     tables: Facts,
     projects: Sequence[ProjectFacts],
     cutoff: datetime | None,
-    inventory: ImageInventory | None,
 ) -> ComfyUI | None:
     """The ComfyUI of the solve: for a node the newest that is not after the cut-off."""
     from torchsolve.project.comfyui import checkout, from_row
@@ -202,8 +201,6 @@ def _comfyui(
         path = Path(asked)
         return checkout(path) if path.is_dir() else from_row(tables.comfyui.find(asked))
     if not any(project.is_node for project in projects):
-        return None
-    if inventory is not None and inventory.comfyui is not None:
         return None
     row = tables.comfyui.newest(cutoff.date() if cutoff else None)
     return from_row(row) if row is not None else None

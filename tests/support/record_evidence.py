@@ -5,7 +5,8 @@
 
 The second form is for wheels of a sample's tree, with their GPU code.
 For Linux on x86_64, releases that go with torch 2.0.1 and later; of a release that has one wheel a
-Python the newest two, else the one. Reads symbols alone; a wheel in CACHE is not read again.
+Python the newest two, else the one. GPU code is read of wheels up to ``GPU_LIMIT``; a wheel in
+CACHE is not read again.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ FIRST = {
     "triton": "2.0.0.post1",
     "bitsandbytes": "0.41.0",
 }
+GPU_LIMIT = 20_000_000
 FOLDER = Path(__file__).parent.parent.parent / "data" / "evidence"
 _CPYTHON = re.compile(r"-cp(\d)(\d+)-cp\d+-")
 
@@ -63,7 +65,7 @@ def _newest(files: Iterable[IndexFile]) -> list[IndexFile]:
 def record(client: IndexClient, name: str) -> None:
     def read(file: IndexFile) -> WheelBinary | None:
         try:
-            return client.read_remote(file)
+            return client.read_remote(file, gpu=(file.size or GPU_LIMIT) < GPU_LIMIT)
         except UnknownError as error:
             print(f"{file.filename}: {error}")
             return None

@@ -134,7 +134,7 @@ def test_contradictions(here: Path, flags: dict[str, object]) -> None:
         ({"index": "index.example/simple"}, "bad-setting"),
         ({"torch-index": "nightly"}, "bad-setting"),
         ({"exclude-newer": "yesterday"}, "bad-setting"),
-        ({"evidence": "binary"}, "bad-setting"),
+        ({"evidence": "guesses"}, "bad-setting"),
         ({"policy": "tested"}, "bad-setting"),
         ({"weights": "bake"}, "bad-setting"),
         ({"with": ["no good"]}, "bad-setting"),

@@ -62,12 +62,12 @@ class Survey:
         return tuple(v for v, judgement in self.torch.items() if judgement.verdict == verdict)
 
 
-def survey(binary: WheelBinary, atlas: AtlasView, host: Host | None = None) -> Survey:
-    """Judges the wheel and each of its files on every release."""
-    host = host or Host()
+def survey(binary: WheelBinary, atlas: AtlasView, asked: Iterable[Version] | None = None) -> Survey:
+    """Judges the wheel and each of its files on every release, or on those asked about."""
     built = built_with(binary, atlas)
-    judge = Judge(binary, atlas, host, built)
-    releases = sorted(atlas.releases, reverse=True) if binary.files or binary.unread else []
+    judge = Judge(binary, atlas, Host(), built)
+    chosen = atlas.releases if asked is None else asked
+    releases = sorted(chosen, reverse=True) if binary.files or binary.unread else []
     files = tuple(_file(file, releases, atlas, judge) for file in binary.files)
     return Survey(
         files,

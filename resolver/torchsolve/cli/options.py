@@ -61,7 +61,7 @@ _PROBLEM = (
     _option("undeclared", _FLAG, None, _ASK, "solve imports that no requirement declares"),
     _option("trust-labels", _FLAG, None, _ASK, "binaries may not refute what labels say"),
     _option("allow-unknown", _FLAG, None, _ASK, "write files of a plan that is unknown"),
-    _option("evidence", _ONE, "LEVEL", _ASK, "how far wheels are read: names or metadata"),
+    _option("evidence", _ONE, "LEVEL", _ASK, "how far wheels are read: names, metadata or binary"),
     _option("engine", _ONE, "NAME", _ASK, "core, resolvelib, or both: the core with a witness"),
     _option("rev", _ONE, "REV", _ASK, "revision of a git project"),
     _option("source", _ONE, "HOW", _ASK, "clone the project in the image, or copy it"),

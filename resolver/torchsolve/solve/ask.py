@@ -15,6 +15,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.package import Declared
 from torchsolve.model.project import ComfyUI, ProjectFacts, WheelFact
+from torchsolve.model.proof import Place
 from torchsolve.model.version import PythonVersion
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.question import Companion, Fact, FactKind, Question, Rules
@@ -69,7 +70,16 @@ def ask(
         kind = FactKind.DEMAND if settings.torch else FactKind.BOUND
         exact = Requirement(f"torch=={cell.id.torch}")
         own.append(Fact(kind, cell.torch_fact, exact))
-    return Question((*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons)
+    place = _place(cell) if settings.reads_binaries else None
+    return Question((*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons, place)
+
+
+def _place(cell: Cell) -> Place | None:
+    if cell.id.torch is None:
+        return None
+    default = cell.build is not None and cell.build.default
+    image = cell.image
+    return Place(cell.id.torch, cell.id.cuda, default, image.glibc, image.libstdcxx)
 
 
 def kept_facts(inventory: ImageInventory, family: frozenset[str]) -> tuple[Fact, ...]:

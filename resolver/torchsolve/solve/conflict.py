@@ -98,7 +98,10 @@ def _widened(question: Question, facts: Sequence[Fact]) -> Iterator[Question]:
     cuda = question.cuda if FactKind.CUDA in kinds else None
     for python in dict.fromkeys(pythons):
         wider = Target(python, target.platform, glibc)
-        yield replace(question, facts=tuple(facts), target=wider, cuda=cuda)
+        place = question.place
+        if place is not None and FactKind.GLIBC not in kinds:
+            place = replace(place, glibc=None, libstdcxx=None)
+        yield replace(question, facts=tuple(facts), target=wider, cuda=cuda, place=place)
 
 
 def _between(question: Question, solve: Solve) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
@@ -118,6 +121,8 @@ def _reference(evidence: Sequence[Evidence], edges: Sequence[Evidence]) -> str:
         return "no-usable-wheel"
     if "needs a newer glibc" in statements:
         return "glibc-too-old"
+    if "has no GPU code" in statements:
+        return "no-gpu-code"
     if any("torch" in (e.subject.split(" ")[0], *e.statement.split(" ")) for e in evidence):
         return "no-common-torch"
     return "no-common-torch" if "needs torch" in statements else "no-common-version"

@@ -12,7 +12,7 @@ from torchsolve.facts.gpus import Gpu
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.solve.engine import Engine
-from torchsolve.solve.sources import DirectReader, Index
+from torchsolve.solve.sources import DirectReader, Index, Prover
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Context:
             all names on the default index.
         default_url: of the default index, for the lock.
         witnessed: whether a second engine is asked about the plan that is shown.
+        prover: reads binaries; None where they are not asked.
         tick: called with a line before each cell, for progress.
     """
 
@@ -42,3 +43,4 @@ class Context:
     engine: Engine
     tick: Callable[[str], None]
     witnessed: bool = False
+    prover: Prover | None = None

@@ -79,6 +79,11 @@ def wheel_triple(filename: str) -> str:
     return "-".join(filename[:-4].rsplit("-", 3)[1:])
 
 
+def is_compiled(file: IndexFile) -> bool:
+    """Whether a file is a wheel for one platform, so that it may hold compiled code."""
+    return file.is_wheel and not wheel_triple(file.filename).endswith("-any")
+
+
 def _build_number(filename: str) -> tuple[int, str]:
     parts = filename[:-4].split("-")
     if len(parts) != 6:

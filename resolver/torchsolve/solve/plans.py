@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
-from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.binary import WheelBinary
+from torchsolve.model.evidence import Disagreement, Evidence, Strength
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import (
     DroppedEdge,
@@ -22,7 +23,7 @@ from torchsolve.model.plan import (
 from torchsolve.model.project import ModelFile, ProjectKind
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.context import Context
-from torchsolve.solve.options import Option, wheel_triple
+from torchsolve.solve.options import Option, is_compiled
 from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Companion
@@ -59,10 +60,10 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         cell=cell.id if torch_pin else replace(cell.id, torch=None),
         strategy=Strategy.LAYERED if layered else Strategy.STANDALONE,
         image=cell.image,
-        verdict=plan_verdict(pins, context.settings.trust_labels),
+        verdict=_plan_verdict(pins, problem, context.settings.trust_labels),
         pins=pins,
         exceptions=drops,
-        gpu=gpu_coverage(cell, pins, context.tables),
+        gpu=gpu_coverage(cell, pins, context.tables, _binaries(problem, picks)),
         gpus_asked=tuple(sorted({gpu.capability for gpu in context.gpus})),
         driver_min=driver_minimum(cell, context.tables, context.gpus),
         system_packages=system_packages(pins, cell.image.os, context.tables),
@@ -76,7 +77,8 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         inventory=context.inventory,
         overrides=tuple(sorted(context.settings.overrides)),
         indexes=_indexes(pins, context, cell),
-        evidence=_labels(problem, picks),
+        evidence=(*_labels(problem, picks), *_proofs(problem, picks)),
+        disagreements=_contradictions(context) if problem.question.place else (),
         companions=_companions(problem, picks),
         needs_compiler=needs_compiler(pins, context.tables),
         notes=tuple(note for project in context.projects for note in project.notes),
@@ -138,7 +140,7 @@ def _pin(
     requires = tuple(sorted(graph.needs.get(name, ())))
     metadata = problem.shelf.metadata(NormalizedName(name), option)
     coupled = (
-        _is_compiled(file)
+        is_compiled(file)
         and name != "torch"
         and ("torch" in requires or bool(option.wheel and option.wheel.torch))
     )
@@ -152,7 +154,7 @@ def _pin(
         layer=_layer(name, option, torch_layer),
         requested_by=tuple(sorted(graph.asked_by.get(name, ()))),
         requires=requires,
-        verdict=_verdict(file, coupled, unread),
+        verdict=_proven(name, option, problem) or _verdict(file, coupled, unread),
         torch_coupled=coupled,
         no_deps=_no_deps(name, context),
         vcs=option.vcs,
@@ -172,14 +174,10 @@ def _layer(name: str, option: Option, torch_layer: set[str]) -> Layer:
     return Layer.TORCH if name in torch_layer else Layer.REST
 
 
-def _is_compiled(file: IndexFile) -> bool:
-    return file.is_wheel and not wheel_triple(file.filename).endswith("-any")
-
-
 def _verdict(file: IndexFile, coupled: bool, unread: str | None) -> WheelVerdict:
     if unread is not None or coupled or not (file.is_wheel or file.index == "base"):
         return WheelVerdict.UNKNOWN
-    return WheelVerdict.LOADS if _is_compiled(file) else WheelVerdict.PURE
+    return WheelVerdict.LOADS if is_compiled(file) else WheelVerdict.PURE
 
 
 def plan_verdict(pins: Iterable[Pin], trust_labels: bool) -> PlanVerdict:
@@ -188,6 +186,41 @@ def plan_verdict(pins: Iterable[Pin], trust_labels: bool) -> PlanVerdict:
     if trust_labels:
         holes = [pin for pin in holes if pin.file.index != "project"]
     return PlanVerdict.UNKNOWN if holes else PlanVerdict.DECLARED
+
+
+def _plan_verdict(pins: Sequence[Pin], problem: Problem, trust_labels: bool) -> PlanVerdict:
+    """The weakest of its torch-coupled wheels, where binaries were asked."""
+    declared = plan_verdict(pins, trust_labels)
+    if problem.question.place is None or declared is PlanVerdict.UNKNOWN:
+        return declared
+    found = {pin.verdict for pin in pins if pin.torch_coupled}
+    if WheelVerdict.UNKNOWN in found:
+        return PlanVerdict.UNKNOWN
+    return PlanVerdict.LINKED if WheelVerdict.LINKS in found else PlanVerdict.PROVEN
+
+
+def _proven(name: str, option: Option, problem: Problem) -> WheelVerdict | None:
+    proof = problem.proof(name, problem.package(name).options.index(option))
+    return proof.verdict if proof is not None else None
+
+
+def _proofs(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
+    """What binaries say of the picked wheels."""
+    found = [problem.proof(key, position) for key, position in sorted(picks.items())]
+    return tuple(proof.evidence for proof in found if proof is not None)
+
+
+def _binaries(problem: Problem, picks: dict[str, int]) -> tuple[tuple[str, WheelBinary], ...]:
+    found = [(key, problem.proof(key, position)) for key, position in sorted(picks.items())]
+    return tuple((key, proof.binary) for key, proof in found if proof and proof.binary)
+
+
+def _contradictions(context: Context) -> tuple[Disagreement, ...]:
+    """Labels of the projects' own wheels that their binaries contradict, picked or not."""
+    if context.prover is None:
+        return ()
+    wheels = [wheel for project in context.projects for wheel in project.wheels]
+    return tuple(d for wheel in wheels for d in context.prover.contradictions(wheel))
 
 
 def _drops(problem: Problem, picks: dict[str, int]) -> tuple[DroppedEdge, ...]:

@@ -16,9 +16,11 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata
+from torchsolve.model.plan import WheelVerdict
+from torchsolve.model.proof import Proof
 from torchsolve.solve.drops import Drop, drop_all, find_drop
 from torchsolve.solve.masks import bits
-from torchsolve.solve.options import Option, python_allows
+from torchsolve.solve.options import Option, is_compiled, python_allows
 from torchsolve.solve.packages import (
     CUDA,
     PYTHON,
@@ -29,7 +31,7 @@ from torchsolve.solve.packages import (
     split_key,
 )
 from torchsolve.solve.question import Companion, Fact, FactKind, Question
-from torchsolve.solve.sources import DirectReader
+from torchsolve.solve.sources import DirectReader, Prover
 
 CLAIMED = Strength.CLAIMED
 Parent = tuple[str, int]
@@ -53,8 +55,15 @@ class Problem:
         roots: what the demanding facts ask for.
     """
 
-    def __init__(self, question: Question, library: Library, direct: DirectReader) -> None:
+    def __init__(
+        self,
+        question: Question,
+        library: Library,
+        direct: DirectReader,
+        prover: Prover | None = None,
+    ) -> None:
         self.question = question
+        self._prover = prover
         self.rules = library.rules
         self.shelf = Shelf(question, library, direct)
         self._library = library
@@ -118,8 +127,48 @@ class Problem:
         """What an option needs. Raises UnknownError for a page that is out of reach."""
         found = self._edges.get((key, position))
         if found is None:
-            found = self._edges[key, position] = tuple(self._read_edges(key, position))
+            found = tuple(self._read_edges(key, position))
+            found = self._edges[key, position] = (*found, *self._proven(key, position, found))
         return found
+
+    def _proven(self, key: str, position: int, edges: tuple[Edge, ...]) -> Iterator[Edge]:
+        """The edge of a binary that the cell's torch refutes: any other torch than that.
+
+        Asked only where names and METADATA would have let the option into the cell.
+        """
+        proof = self.proof(key, position, edges)
+        if proof is not None and proof.verdict is WheelVerdict.REFUTED:
+            torch = self.package("torch")
+            mask = torch.everything & ~self._cell_torch()
+            yield Edge("torch", mask, proof.evidence, (key, position))
+
+    def proof(self, key: str, position: int, edges: tuple[Edge, ...] | None = None) -> Proof | None:
+        """What the binaries of a torch-coupled option say; None where nobody asks them."""
+        place, package = self.question.place, self.package(key)
+        file = package.options[position].file
+        if self._prover is None or place is None or file is None or package.extra:
+            return None
+        edges = self.edges(key, position) if edges is None else edges
+        if not self._is_coupled(package, position, edges):
+            return None
+        cell = self._cell_torch()
+        said = [edge for edge in edges if edge.evidence.strength is not Strength.PROVEN]
+        if any(not edge.mask or (edge.key == "torch" and not edge.mask & cell) for edge in said):
+            return None
+        return self._prover.proof(file, place, self.question.target.python)
+
+    def _cell_torch(self) -> int:
+        place = self.question.place
+        assert place is not None  # noqa: S101 - asked by ``proof`` alone, which looked
+        return self.package("torch").admitted(SpecifierSet(f"=={place.torch.public}"))
+
+    def _is_coupled(self, package: Package, position: int, edges: tuple[Edge, ...]) -> bool:
+        option = package.options[position]
+        file = option.file
+        if file is None or package.name == "torch" or not is_compiled(file):
+            return False
+        claimed = option.wheel is not None and option.wheel.torch is not None
+        return claimed or any(edge.key == "torch" for edge in edges)
 
     def known_edges(self, key: str, position: int) -> tuple[Edge, ...]:
         """The edges of an option if they were read already, else none."""

@@ -19,6 +19,7 @@ from packaging.version import Version
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import WheelFact
+from torchsolve.model.proof import Place
 from torchsolve.model.target import Target
 from torchsolve.model.version import CudaTag, PythonVersion
 
@@ -92,7 +93,7 @@ class Question:
     """Facts, the target they are asked for, and the cell's torch and CUDA.
 
     ``cuda`` None means any; ``torch`` orders a project's own wheels (the folder that names it
-    first) and binds nothing by itself.
+    first) and binds nothing by itself. ``place`` is set where binaries are asked.
     """
 
     facts: tuple[Fact, ...]
@@ -100,6 +101,7 @@ class Question:
     cuda: CudaTag | None
     torch: Version | None
     pythons: tuple[PythonVersion, ...] = ()
+    place: Place | None = None
 
     def demanded(self) -> frozenset[str]:
         """Names that some fact asks for by name, without a direct reference."""

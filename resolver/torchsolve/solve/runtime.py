@@ -8,27 +8,50 @@ from packaging.utils import canonicalize_name
 
 from torchsolve.facts import Facts
 from torchsolve.facts.gpus import Gpu
+from torchsolve.model.binary import WheelBinary
 from torchsolve.model.gpu import coverage
 from torchsolve.model.plan import GpuCoverage, Pin, SystemPackage
 from torchsolve.model.version import dotted_key
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.guards import driver_floor
 
+Binaries = Iterable[tuple[str, WheelBinary]]
 
-def gpu_coverage(cell: Cell, pins: Iterable[Pin], tables: Facts) -> GpuCoverage:
-    """Known compute capabilities that the torch build covers; Tegra's are left out, as unknown.
 
-    Not complete where the plan holds other wheels with GPU code: those were not read.
+def gpu_coverage(
+    cell: Cell, pins: Iterable[Pin], tables: Facts, binaries: Binaries = ()
+) -> GpuCoverage:
+    """Known compute capabilities that every wheel covers; Tegra's are left out, as unknown.
+
+    Not complete where the plan holds other wheels whose GPU code was not read.
     """
     build = cell.build
     if build is None or not build.sms:
         return GpuCoverage()
     known = sorted((row.capability for row in tables.gpus.sms), key=dotted_key)
-    covered = {name: coverage(build.sms, build.ptx, name) for name in known}
+    codes = [("torch", build.sms, build.ptx)]
+    read = set()
+    for name, binary in binaries:
+        files = [file.gpu for file in binary.files if file.gpu is not None]
+        if len(files) == len(binary.files):
+            read.add(name)
+        codes += [
+            (name, gpu.sass, tuple(architecture for architecture, _ in gpu.ptx))
+            for gpu in files
+            if gpu.sass or gpu.ptx
+        ]
+    covered = {
+        capability: {name: coverage(sass, ptx, capability) for name, sass, ptx in codes}
+        for capability in known
+    }
+    by_torch = [c for c in known if covered[c]["torch"] in ("native", "ptx")]
+    lacking = {c: sorted(n for n, how in covered[c].items() if how == "missing") for c in by_torch}
+    served = [c for c in by_torch if set(covered[c].values()) <= {"native", "ptx"}]
     return GpuCoverage(
-        native=tuple(name for name, how in covered.items() if how == "native"),
-        ptx=tuple(name for name, how in covered.items() if how == "ptx"),
-        complete=not any(pin.torch_coupled for pin in pins),
+        native=tuple(c for c in served if set(covered[c].values()) == {"native"}),
+        ptx=tuple(c for c in served if "ptx" in covered[c].values()),
+        missing=tuple((c, tuple(names)) for c, names in lacking.items() if names),
+        complete=all(pin.name in read for pin in pins if pin.torch_coupled),
     )
 
 

@@ -8,7 +8,11 @@ from typing import Protocol
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from torchsolve.model.evidence import Disagreement
 from torchsolve.model.package import DirectFile, DistMetadata, IndexFile, IndexPage
+from torchsolve.model.project import WheelFact
+from torchsolve.model.proof import Place, Proof
+from torchsolve.model.version import PythonVersion
 
 
 class Index(Protocol):
@@ -39,3 +43,13 @@ class DirectReader(Protocol):
 
     def read(self, requirement: Requirement, origin: str) -> DirectFile:
         """Raises UnknownError when it is out of reach, UsageError when it is malformed."""
+
+
+class Prover(Protocol):
+    """What binaries say; reads a wheel when it is asked about it, and raises nothing."""
+
+    def proof(self, file: IndexFile, place: Place, python: PythonVersion) -> Proof:
+        """The verdict of a file in a cell."""
+
+    def contradictions(self, wheel: WheelFact) -> tuple[Disagreement, ...]:
+        """Labels of a project's own wheel that its binaries contradict."""

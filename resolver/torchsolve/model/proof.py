@@ -1,0 +1,42 @@
+"""What binaries say of a wheel in a cell, as the solver asks and hears it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from torchsolve.model.binary import WheelBinary
+from torchsolve.model.evidence import Evidence
+from torchsolve.model.plan import WheelVerdict
+from torchsolve.model.version import CudaTag
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The part of a cell that a binary depends on.
+
+    Attributes:
+        default: the build is the one that the default index serves, which the atlas has.
+        glibc, libstdcxx: of the image; None is not held against a wheel.
+    """
+
+    torch: Version
+    cuda: CudaTag
+    default: bool
+    glibc: str | None
+    libstdcxx: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A verdict with its reason.
+
+    Attributes:
+        evidence: ``loads on torch 2.9.1: …``, with ``<sha256 prefix> <member> <symbol>``.
+        binary: what was read; None where nothing could be.
+    """
+
+    verdict: WheelVerdict
+    evidence: Evidence
+    binary: WheelBinary | None = None

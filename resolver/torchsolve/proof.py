@@ -1,0 +1,173 @@
+"""Proof from binaries for the solver: a wheel is read when it is about to be decided, and once.
+
+In: a file and the place that it would be installed in. Out: a verdict with its evidence. What
+cannot be read is unknown, never fine.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torchsolve.errors import UnknownError, UsageError
+from torchsolve.index.client import IndexClient
+from torchsolve.model.binary import Cause, Judgement, WheelBinary
+from torchsolve.model.evidence import Disagreement, Evidence, Strength
+from torchsolve.model.gpu import coverage
+from torchsolve.model.package import IndexFile
+from torchsolve.model.plan import WheelVerdict
+from torchsolve.model.project import WheelFact
+from torchsolve.model.proof import Place, Proof
+from torchsolve.model.version import PythonVersion
+
+_CUDART = re.compile(r"libcudart\.so\.(\d+)")
+# From this release on every build has the C++11 ABI: matrices/torch.toml, cxx11_abi.
+_ONE_ABI = Version("2.7")
+_CUDA_BUILD = ("libc10_cuda.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so")
+
+
+@dataclass(slots=True)
+class Proofs:
+    """Implements ``solve.sources.Prover``. ``gpus``: capabilities that each wheel must cover."""
+
+    index: IndexClient
+    gpus: tuple[str, ...] = ()
+    _read: dict[str, WheelBinary | str] = field(default_factory=dict)
+    _proofs: dict[tuple[str, Place, PythonVersion], Proof] = field(default_factory=dict)
+
+    def proof(self, file: IndexFile, place: Place, python: PythonVersion) -> Proof:
+        """What the file's binaries say of that place."""
+        key = (_key(file), place, python)
+        found = self._proofs.get(key)
+        if found is None:
+            found = self._proofs[key] = self._prove(file, place, python)
+        return found
+
+    def contradictions(self, wheel: WheelFact) -> tuple[Disagreement, ...]:
+        """What the labels of a project's own wheel say that its binaries do not bear out."""
+        from torchsolve.abi.atlas import load_atlas
+        from torchsolve.abi.contradictions import contradictions
+        from torchsolve.abi.survey import survey
+        from torchsolve.wheel.claims import claims
+
+        binary = self._binary(wheel.file)
+        if isinstance(binary, str):
+            return ()
+        subject = wheel.file.place or wheel.file.filename
+        said = claims(wheel.file.filename, wheel.file.place)
+        atlas, claimed = load_atlas(), SpecifierSet(said.torch or "")
+        spoken = [v for v in atlas.releases if said.torch and claimed.contains(v, True)]
+        return contradictions(subject, binary, survey(binary, atlas, spoken), said, None)
+
+    def _prove(self, file: IndexFile, place: Place, python: PythonVersion) -> Proof:
+        from torchsolve.abi.atlas import load_atlas
+        from torchsolve.abi.host import Host
+        from torchsolve.abi.judge import judge
+
+        binary = self._binary(file)
+        if isinstance(binary, str):
+            reason = Judgement("unknown", reason=f"its binaries could not be read: {binary}")
+            return _proof(file, None, reason, place)
+        host = Host(place.glibc, place.libstdcxx, python=python.tag)
+        found = judge(binary, place.torch, load_atlas(), host)
+        if not place.default:
+            found = _of_another_build(binary, found, place)
+        return self._uncovered(file, binary, place, found) or _proof(file, binary, found, place)
+
+    def _uncovered(
+        self, file: IndexFile, binary: WheelBinary, place: Place, found: Judgement
+    ) -> Proof | None:
+        """The refutation by a file without code for a GPU that was asked for."""
+        if found.verdict == "refuted":
+            return None
+        for elf in binary.files:
+            code = elf.gpu
+            if code is None or code.unread or not (code.sass or code.ptx):
+                continue
+            ptx = tuple(architecture for architecture, _ in code.ptx)
+            for capability in self.gpus:
+                if coverage(code.sass, ptx, capability) == "missing":
+                    has = " ".join((*code.sass, *ptx))
+                    text = f"has no GPU code for {capability}, only {has}: build it from source"
+                    lacking = Judgement("refuted", Cause.GPU, (), text, elf.member)
+                    return _proof(file, binary, lacking, place)
+        return None
+
+    def _binary(self, file: IndexFile) -> WheelBinary | str:
+        key = _key(file)
+        found = self._read.get(key)
+        if found is None:
+            found = self._read[key] = self._fetch(file)
+        return found
+
+    def _fetch(self, file: IndexFile) -> WheelBinary | str:
+        why = ""
+        # Without its GPU code a wheel is still told apart by its symbols.
+        for gpu in (True, False) if self.gpus else (False,):
+            try:
+                return self.index.read_remote(file, gpu=gpu)
+            except (UnknownError, UsageError) as error:
+                why = f"{error.reference}: {error.message}"
+        return why
+
+
+def _key(file: IndexFile) -> str:
+    return file.sha256 or file.url or file.filename
+
+
+def _of_another_build(binary: WheelBinary, found: Judgement, place: Place) -> Judgement:
+    """Judged by the release's default build; this one is another (DESIGN section 4)."""
+    needs = {soname for file in binary.files for soname in file.needed}
+    if foreign := _foreign_runtime(binary, place):
+        return foreign
+    if found.verdict == "pure" or (found.verdict == "loads" and not _uses_torch(needs)):
+        return found
+    if found.cause is Cause.VERSION or _lacks_shared(found, place):
+        return found
+    if found.verdict == "refuted" or needs & {*_CUDA_BUILD}:
+        reason = f"the {place.cuda} build of torch {place.torch.public} is not in the atlas"
+        return Judgement("unknown", reason=reason, member=found.member)
+    return Judgement("links", reason=f"by the default build: {found.reason}", member=found.member)
+
+
+def _foreign_runtime(binary: WheelBinary, place: Place) -> Judgement | None:
+    """A CUDA runtime of another major than the build's: known without reading the build."""
+    own = {file.member.rpartition("/")[2] for file in binary.files}
+    for file in binary.files:
+        for soname in file.needed:
+            match = _CUDART.fullmatch(soname)
+            if match and soname not in own and int(match[1]) != place.cuda.major:
+                reason = f"{soname} is missing: {place.cuda} brings another major"
+                return Judgement("refuted", Cause.LIBRARY, (soname,), reason, file.member)
+    return None
+
+
+def _lacks_shared(found: Judgement, place: Place) -> bool:
+    """Whether a missing symbol is of a library that builds of one release share."""
+    from torchsolve.abi.atlas import SHARED, load_atlas
+
+    if found.cause is not Cause.SYMBOL or place.torch < _ONE_ABI:
+        return False
+    atlas = load_atlas()
+    firsts = ((name, atlas.first_with(name)) for name in found.missing)
+    return any(first and atlas.library_of(name, first) in SHARED for name, first in firsts)
+
+
+def _uses_torch(needs: set[str]) -> bool:
+    return any(name.startswith(("libtorch", "libc10")) for name in needs)
+
+
+def _proof(file: IndexFile, binary: WheelBinary | None, found: Judgement, place: Place) -> Proof:
+    subject = f"{file.name} {file.version}"
+    where = binary.sha256[:12] if binary and binary.sha256 else file.filename
+    parts = (where, found.member or "", found.missing[0] if found.missing else "")
+    verb = {"refuted": "does not load", "unknown": "is unknown", "pure": "is pure Python"}
+    said = f"{verb.get(found.verdict, found.verdict)} on torch {place.torch.public}"
+    text = f"{said}: {found.reason}" if found.reason else said
+    text = found.reason if found.cause is Cause.GPU else text
+    strength = Strength.PROVEN if binary is not None else Strength.CLAIMED
+    evidence = Evidence(subject, text, strength, " ".join(part for part in parts if part))
+    return Proof(WheelVerdict(found.verdict), evidence, binary)
