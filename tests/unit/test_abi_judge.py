@@ -211,6 +211,15 @@ def test_what_is_not_known(atlas: Atlas) -> None:
     assert on("2.9.1", unread, atlas).verdict == "unknown"
 
 
+def test_what_glibc_took_in_needs_no_other_library(atlas: Atlas) -> None:
+    # fbgemm_gpu 1.2.0's asmjit.so names no librt; dlopen takes it on glibc 2.36.
+    user = ElfFile("p/asmjit.so", machine="x86_64", needed=("libc.so.6",))
+    symbol = Undefined("shm_open", None, Binding.GLOBAL, relocated=True)
+    binary = wheel(replace(user, undefined=(symbol,)))
+    assert on("2.9.1", binary, atlas, Host(glibc="2.36")).verdict == "loads"
+    assert on("2.9.1", binary, atlas, Host(glibc="2.31")).verdict == "unknown"
+
+
 def test_a_broken_sibling_is_never_taken_for_a_good_one(atlas: Atlas) -> None:
     broken = ElfFile("pkg/libh.so", unread="truncated")
     user = ElfFile("pkg/_C.so", machine="x86_64", needed=("libh.so",), runpath=("$ORIGIN",))

@@ -22,6 +22,7 @@ from torchsolve.abi.layouts import Difference, differences, uses
 from torchsolve.abi.stable import stable
 from torchsolve.abi.symbols import (
     Wanted,
+    is_of_libc,
     is_torch_library,
     opens_nothing_unknown,
     wanted,
@@ -267,8 +268,9 @@ def _nobodys(case: _Case) -> Judgement | None:
     if case.want.torch and not any(map(is_torch_library, sonames)):
         reason = "it wants symbols of torch but names no library of torch"
         return _unknown(case.file, reason)
-    if case.want.foreign and opens_nothing_unknown(sonames):
-        name, member = case.want.foreign[0]
+    foreign = [pair for pair in case.want.foreign if not is_of_libc(pair[0], case.host.glibc)]
+    if foreign and opens_nothing_unknown(sonames):
+        name, member = foreign[0]
         reason = f"no library that {member} names is known to have {demangle(name)}"
         return _unknown(case.file, reason)
     return None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from torchsolve.abi.host import is_system
 from torchsolve.model.binary import Binding, ElfFile, Undefined
+from torchsolve.model.version import dotted_key
 
 _NAMESPACES = r"(?:3c10|2at|5torch|6caffe2|4c10d)"
 _TORCH = re.compile(rf"_Z(?:T[VISTCHW]|G[VR])?N?[VK]*[RO]?{_NAMESPACES}|_?aoti_torch_|THP[A-Z]")
@@ -21,12 +22,24 @@ _OPENMP = re.compile(r"(?:GOMP|omp|kmpc|__kmpc)_\w+")
 _PYTHON = re.compile(r"_?Py[A-Z_]\w*")
 # std::string, std::list and std::ios_base::failure are what the two C++ ABIs of GCC spell apart.
 _ABI_FLAVOUR = re.compile(r"__cxx11|B5cxx11|Ss|Sb|NSt4listI")
+# glibc 2.34 took these in from librt, libpthread and libdl: whoever was not linked with those wants
+# them without a version. Source: its release notes.
+_MERGED = re.compile(
+    r"(?:shm|mq|aio|lio|timer|clock|pthread|sem)_\w+|dl(?:open|sym|vsym|close|error|addr|info)"
+)
+_MERGED_IN = (2, 34)
 _CUDA_NODE = re.compile(r"lib\w+\.so\.\d+")
 
 
 def looks_like_torch(name: str) -> bool:
     """Whether a symbol is in torch's namespaces, by its mangled name alone."""
     return bool(_TORCH.match(name))
+
+
+def is_of_libc(name: str, glibc: str | None) -> bool:
+    """Whether a name without a version is libc's own in this glibc (None: in a current one)."""
+    merged = glibc is None or dotted_key(glibc) >= _MERGED_IN
+    return merged and bool(_MERGED.fullmatch(name))
 
 
 def depends_on_cxx11_abi(name: str) -> bool:
