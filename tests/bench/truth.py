@@ -1,6 +1,7 @@
 """Holds verdicts against the dynamic linker's, row by row; prints the figures.
 
     python tests/bench/truth.py TRUTH.jsonl [--wheels DIR] [--records DIR] [--rows]
+        [--also WHEEL...]
 
 A row of TRUTH is one shared object of one wheel under one torch release: ``wheel``, ``so``,
 ``torch``, ``loaded`` (a bare dlopen), ``error``, ``assisted_loaded`` (absent libraries that are not
@@ -213,16 +214,20 @@ def listed(found: list[Outcome], choose: Callable[[Outcome], bool]) -> None:
 
 def built(wheels: dict[str, Known], atlas: Atlas) -> None:
     """Built-with against pins of METADATA that admit one minor; the pins are the answer key."""
-    answers: Counter[str] = Counter()
+    answers: Counter[tuple[str, str]] = Counter()
     print("\nbuilt with, wheels whose METADATA pins torch")
     for name, wheel in sorted(wheels.items()):
         found = built_with(replace(wheel.binary, filename="hidden"), atlas)
         key = {f"{v.major}.{v.minor}" for v in atlas.releases if _pin_admits(wheel.torch, v)}
         said = _answer(found, key) if len(key) == 1 else "no key"
-        answers[said] += 1
+        answers[name.split("-")[0], said] += 1
         pinned = " ".join(sorted(key)) if len(key) == 1 else ""
         print(f"  {said:<8}{name.split('-cp')[0]:<34}{found.torch or '?':<6}{pinned}")
-    print("  " + ", ".join(f"{answer} {count}" for answer, count in answers.most_common()))
+    for family in sorted({family for family, _ in answers}):
+        counts = Counter({said: n for (one, said), n in answers.items() if one == family})
+        print(f"  {family:<18}" + ", ".join(f"{said} {n}" for said, n in counts.most_common()))
+    total = Counter(said for (_, said), n in answers.items() for _ in range(n))
+    print("  all: " + ", ".join(f"{said} {n}" for said, n in total.most_common()))
 
 
 def _answer(found: BuiltWith, key: set[str]) -> str:
@@ -236,6 +241,7 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("--wheels", type=Path)
     parser.add_argument("--records", type=Path)
+    parser.add_argument("--also", nargs="*", default=[], help="wheels for built-with alone")
     parser.add_argument("--rows", action="store_true", help="list every row that went wrong")
     chosen = parser.parse_args()
     records = chosen.records or Path(tempfile.gettempdir()) / "torchsolve-truth"
@@ -261,7 +267,8 @@ def main() -> None:
             )
     print("\nwhy torch-using rows are left open")
     reasons(found)
-    built(wheels, atlas)
+    also = {w: k for w in chosen.also if (k := known(w, chosen.wheels, records))}
+    built(wheels | also, atlas)
 
 
 if __name__ == "__main__":

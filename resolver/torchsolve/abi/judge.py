@@ -299,7 +299,7 @@ def _by_layout(case: _Case, built: BuiltWith) -> Judgement:
 
 
 def _damage(difference: Difference) -> str:
-    return f"it {difference.what}; {difference} since it was built: {difference.rule.damage}"
+    return f"it {difference.what}; {difference.shown} since: {difference.rule.damage}"
 
 
 def _why_only_linked(built: BuiltWith, found: tuple[Difference, ...]) -> str:
@@ -309,7 +309,7 @@ def _why_only_linked(built: BuiltWith, found: tuple[Difference, ...]) -> str:
         reason = f"it was built with torch {built.releases[0]} to {built.releases[-1]}"
     else:
         reason = "it was built with no torch that is known"
-    return reason + (f"; {', '.join(map(str, found))}" if found else "")
+    return reason + (f"; {', '.join(one.shown for one in found)}" if found else "")
 
 
 _QUESTIONS: tuple[Callable[[_Case], Judgement | None], ...] = (

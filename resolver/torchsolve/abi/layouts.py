@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from torchsolve.abi.demangle import demangle
 from torchsolve.abi.symbols import Wanted
 from torchsolve.abi.view import AtlasView, ReleaseView
 from torchsolve.facts.abi import LayoutRule, LayoutTable, LayoutUse
@@ -34,6 +35,11 @@ class Difference:
     def __str__(self) -> str:
         built = " or ".join(map(str, self.built))
         return f"{self.field} {built} → {self.met}"
+
+    @property
+    def shown(self) -> str:
+        """The same for people."""
+        return str(self).replace(self.field, demangle(self.field), 1)
 
 
 def uses(files: Iterable[ElfFile], want: Wanted, table: LayoutTable) -> frozenset[str]:
