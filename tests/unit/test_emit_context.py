@@ -82,6 +82,16 @@ def test_stale_file_is_shown_as_a_diff(tmp_path: Path) -> None:
     assert any(line.startswith("-") and "--pre" in line for line in diff.splitlines())
 
 
+def test_script_that_lost_its_executable_bit_is_stale(tmp_path: Path) -> None:
+    _emit(standalone(), tmp_path, EmitOptions())
+    (tmp_path / "fetch-weights.sh").chmod(0o644)
+    diff = check(tmp_path)
+    assert diff.startswith("--- a/fetch-weights.sh\n")
+    assert "new mode 100755" in diff
+    _emit(standalone(), tmp_path, EmitOptions())
+    assert check(tmp_path) == ""
+
+
 def test_file_that_the_plan_no_longer_has_is_stale(tmp_path: Path) -> None:
     plan = standalone()
     _emit(plan, tmp_path, EmitOptions())

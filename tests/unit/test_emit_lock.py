@@ -90,6 +90,59 @@ def test_file_without_hash_is_never_locked() -> None:
     assert caught.value.exit_code == 4
     assert any(first.file.filename in fact for fact in caught.value.facts)
     assert any("Git LFS pointer" in fact for fact in caught.value.facts)
+    assert "#sha256=" not in caught.value.hint
+
+
+def test_an_address_without_a_hash_is_told_where_to_put_it() -> None:
+    plan = cpu()
+    first, *rest = plan.pins
+    bare = replace(first, file=replace(first.file, sha256=None, index="direct"))
+    with pytest.raises(UnknownError, match="no-hash") as caught:
+        plan_to_lock(replace(plan, pins=(bare, *rest)))
+    assert "#sha256=" in caught.value.hint
+    assert caught.value.facts == (f"{first.file.filename} → its address gives no #sha256=…",)
+
+
+def test_a_file_that_nobody_saw_is_not_held_against_its_index() -> None:
+    plan = standalone()
+    pins = tuple(
+        replace(pin, file=replace(pin.file, url=None, sha256=None)) if pin.name == "torch" else pin
+        for pin in plan.pins
+    )
+    with pytest.raises(UnknownError, match="no-hash") as caught:
+        plan_to_lock(replace(plan, pins=pins))
+    (fact,) = caught.value.facts
+    assert fact.endswith("→ was not read: the torch index was out of reach")
+    assert "--torch-index default" in caught.value.hint
+
+
+UNSAFE = [
+    (COMMIT, "--upload-pack=touch x"),
+    (COMMIT, COMMIT[:39]),
+    (f'url = "{NODE_URL}"', 'url = "ext::sh -c touch"'),
+    (f'url = "{NODE_URL}"', 'url = "ssh://-oProxyCommand=touch/x"'),
+    ('"models/mesh/ss_dec.safetensors"', '"models/../../etc/cron.d/x"'),
+    ('"models/mesh/ss_dec.safetensors"', '"/etc/cron.d/x"'),
+    ('"https://weights.example/mesh/ss_dec.safetensors"', '"--config=x"'),
+    ('repo = "facebook/dinov3-vitl16-pretrain-lvd1689m"', 'repo = "--local-dir=x"'),
+    ('place = "wheels/Linux', 'place = "../Linux'),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), UNSAFE)
+def test_a_lock_that_reaches_out_is_refused(old: str, new: str, tmp_path: Path) -> None:
+    text = plan_to_lock(standalone()).decode()
+    assert old in text
+    with pytest.raises(UsageError, match="bad-lock"):
+        plan_from_lock(_saved(text.replace(old, new).encode(), tmp_path))
+
+
+def test_a_git_commit_of_a_package_is_no_option(tmp_path: Path) -> None:
+    text = plan_to_lock(with_git()).decode()
+    old = f'commit-id = "{COMMIT}"'
+    assert old in text
+    with pytest.raises(UsageError, match="bad-lock"):
+        plan_from_lock(_saved(text.replace(old, 'commit-id = "main"').encode(), tmp_path))
 
 
 def test_local_folders_and_credentials_stay_here(tmp_path: Path) -> None:

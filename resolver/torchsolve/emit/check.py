@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torchsolve.emit.files import render
 from torchsolve.emit.lock import read_lock
-from torchsolve.emit.manifest import digest_of, read_manifest
+from torchsolve.emit.manifest import digest_of, is_script, read_manifest
 
 _CONTEXT = "context/"
 
@@ -33,6 +33,8 @@ def _rendered(
         there = path.read_bytes() if path.is_file() else None
         if there != files.get(name):
             yield from _diff(name, there, files.get(name))
+        elif is_script(files[name]) and not path.stat().st_mode & 0o111:
+            yield f"--- a/{name}\n+++ b/{name}\nold mode 100644\nnew mode 100755\n"
 
 
 def _diff(name: str, there: bytes | None, wanted: bytes | None) -> Iterator[str]:

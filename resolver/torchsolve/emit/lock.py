@@ -7,6 +7,7 @@ that it has no word for stands under ``[tool.torchsolve]`` and ``[packages.tool.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,6 +18,7 @@ from torchsolve.emit.codec import decode, encode
 from torchsolve.emit.options import EmitOptions
 from torchsolve.emit.portable import is_local, portable
 from torchsolve.emit.toml import Plain, dumps
+from torchsolve.emit.valid import refuse_unsafe
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.plan import Layer, Pin, Plan
 
@@ -70,7 +72,7 @@ def read_lock(path: Path) -> tuple[Plan, EmitOptions]:
             hint="make it with torchsolve resolve -o DIR",
         )
     try:
-        return _plan(document, facts), _options(facts, path.parent)
+        return refuse_unsafe(_plan(document, facts)), _options(facts, path.parent)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise _bad_lock(path, error) from error
 
@@ -81,12 +83,33 @@ def refuse_unlockable(plan: Plan) -> None:
         raise UnknownError(
             "no-hash",
             f"{len(plan.unlockable)} of {len(plan.pins)} files cannot be locked",
-            hint="fetch the files, or use an index that gives hashes, and resolve again",
+            hint=_hash_hint(plan.unlockable),
             facts=tuple(
-                f"{pin.file.filename} → {pin.unread or 'its index gives no sha256'}"
-                for pin in plan.unlockable
+                f"{pin.file.filename} → {pin.unread or _no_hash(pin)}" for pin in plan.unlockable
             ),
         )
+
+
+def _no_hash(pin: Pin) -> str:
+    if _is_unseen(pin):
+        return "was not read: the torch index was out of reach"
+    if pin.file.index == "direct":
+        return "its address gives no #sha256=…"
+    return "its index gives no sha256"
+
+
+def _is_unseen(pin: Pin) -> bool:
+    """Whether only a table speaks of the file: no page that lists it was read."""
+    return pin.file.url is None and pin.file.index == "torch"
+
+
+def _hash_hint(pins: Iterable[Pin]) -> str:
+    pins = tuple(pins)
+    if any(map(_is_unseen, pins)):
+        return "resolve again with the torch index in reach, or with --torch-index default"
+    if any(pin.file.index == "direct" and pin.vcs is None for pin in pins):
+        return "write #sha256=… behind the address of the file, and resolve again"
+    return "fetch the files, or use an index that gives hashes, and resolve again"
 
 
 def _environment(plan: Plan) -> str:

@@ -50,6 +50,11 @@ def is_inside(name: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
+def is_script(content: bytes) -> bool:
+    """Whether a file of ours is written with its executable bits set."""
+    return content.startswith(b"#!")
+
+
 def digest_of(content: Content) -> str:
     """sha256 of bytes or of a file, in chunks."""
     if isinstance(content, bytes):

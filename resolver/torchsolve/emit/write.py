@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from torchsolve.emit.manifest import NAME, digest_of, is_inside, manifest, read_manifest
+from torchsolve.emit.manifest import NAME, digest_of, is_inside, is_script, manifest, read_manifest
 from torchsolve.emit.options import Content
 from torchsolve.errors import UsageError
 
@@ -75,7 +75,7 @@ def _stage(path: Path, content: Content) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, bytes):
         path.write_bytes(content)
-        if content.startswith(b"#!"):
+        if is_script(content):
             path.chmod(path.stat().st_mode | 0o111)
     else:
         shutil.copy(content, path)
