@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urldefrag, urlsplit
 
@@ -10,13 +10,19 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import Version
 
-from torchsolve.errors import UsageError
+from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.client import IndexClient
 from torchsolve.model.package import DirectFile, IndexFile
+from torchsolve.project import download
 from torchsolve.project.direct import read_git
 from torchsolve.project.options import ReadOptions
-from torchsolve.wheel.archive import read_wheel, sha256_of
+from torchsolve.project.single import wheel_fact
+from torchsolve.wheel.archive import sha256_of
 from torchsolve.wheel.filename import WheelName, parse
+from torchsolve.wheel.metadata import check_identity
+
+# Bytes that are downloaded to learn a hash; a larger file goes without.
+HASH_LIMIT = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class Direct:
 
     index: IndexClient
     options: ReadOptions
+    hashed: dict[str, IndexFile] = field(default_factory=dict, compare=False)
 
     def read(self, requirement: Requirement, origin: str) -> DirectFile:
         """Raises UsageError ``bad-direct-reference``, UnknownError when out of reach."""
@@ -39,17 +46,42 @@ class Direct:
         if address.startswith("file:"):
             return _local(Path(unquote(urlsplit(address).path)), name, version, origin)
         file = IndexFile(name, version, filename, address, "direct", sha256=sha256)
-        return DirectFile(file, self.index.metadata(file))
+        metadata = self.index.metadata(file)
+        if file.is_wheel:
+            check_identity(metadata, parse(filename).name, version, origin)
+        if sha256 is None:
+            # Once a run: every cell asks for it.
+            file = self.hashed.get(address) or self.hashed.setdefault(
+                address, self._hashed(file, address)
+            )
+        return DirectFile(file, metadata)
+
+    def _hashed(self, file: IndexFile, address: str) -> IndexFile:
+        """With the hash that its address does not give; as it is where that is out of reach."""
+        online = None if self.options.offline else self.index.download
+        try:
+            path = download.wheel(address, self.options.cache_dir, online, limit=HASH_LIMIT)
+        except UnknownError:
+            return file
+        return replace(file, sha256=sha256_of(path), size=path.stat().st_size)
 
 
 def _local(path: Path, name: str, version: Version, origin: str) -> DirectFile:
     if not path.is_file():
-        raise UsageError("no-such-file", f"there is no file {path}", origin=origin)
+        raise UsageError(
+            "no-such-file",
+            f"there is no file {path}",
+            origin=origin,
+            hint="a file:// address is a whole path of this machine",
+        )
+    if path.suffix == ".whl":
+        known = wheel_fact(path)
+        return DirectFile(replace(known.file, place=str(path)), known.metadata)
     normalized = canonicalize_name(name)
     file = IndexFile(
         normalized, version, path.name, path.as_uri(), "project", sha256_of(path), place=str(path)
     )
-    return DirectFile(file, read_wheel(path, path.name))
+    return DirectFile(file, None, unread="its dependencies cannot be told without building it")
 
 
 def _version(requirement: Requirement, filename: str, origin: str) -> Version:
@@ -66,4 +98,5 @@ def _version(requirement: Requirement, filename: str, origin: str) -> Version:
         "bad-direct-reference",
         f"{requirement.name} is neither a wheel, an sdist nor a git repository: {filename}",
         origin=origin,
+        hint="give the address of a .whl, a .tar.gz, a .zip or git+https://…",
     )

@@ -4,15 +4,20 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from support.index_server import FakeFile, Fault, IndexServer
 from support.wheels import make_wheel
 from torchsolve.errors import UnknownError
 from torchsolve.index import pages
+from torchsolve.index.cache import Cache
 from torchsolve.index.client import IndexClient
 from torchsolve.index.credentials import Credentials, origin, redact, split_auth
+from torchsolve.index.http import Http, Response
+from torchsolve.index.pages import Index, Pages
 from torchsolve.index.settings import IndexSettings
 
 WHEEL = make_wheel("demo", "1.0", ["six"])
@@ -122,6 +127,34 @@ def test_a_login_page_is_no_index(tmp_path: Path) -> None:
         assert failure(config(tmp_path, server.url)).reference == "bad-index-page"
 
 
+class Shut:
+    """Answers 403 to everything, as a bucket does for what it does not hold."""
+
+    def get(self, url: str, **_: object) -> Response:
+        return Response(403, url, {}, b"")
+
+
+@pytest.mark.parametrize(
+    ("url", "absent"),
+    [
+        ("https://download.pytorch.org/whl/cu128", True),
+        ("https://index.example/download.pytorch.org/", False),
+        ("https://download.pytorch.org.index.example/whl/cu128", False),
+    ],
+)
+def test_403_of_a_further_index_is_absence_only_where_torch_is_kept(
+    tmp_path: Path, url: str, absent: bool
+) -> None:
+    reader = Pages(IndexSettings(tmp_path), cast("Http", Shut()), Cache(tmp_path))
+    index, name = Index(url, url), canonicalize_name("demo")
+    if absent:
+        assert reader.read(index, name) is None
+        return
+    with pytest.raises(UnknownError) as caught:
+        reader.read(index, name)
+    assert caught.value.reference == "index-forbidden"
+
+
 class TestCredentials:
     def test_of_the_url_are_sent_and_nowhere_kept(self, tmp_path: Path) -> None:
         with IndexServer(DEMO, auth="me:s3cret@x") as server:
@@ -140,6 +173,17 @@ class TestCredentials:
             error = failure(config(tmp_path, url))
         assert error.reference == "index-forbidden"
         assert "wr0ng" not in f"{error} {error.hint} {error.facts}"
+
+    def test_what_they_opened_is_not_shown_without_them(self, tmp_path: Path) -> None:
+        with IndexServer(DEMO, auth="me:right", cache_control="max-age=600") as server:
+            right = server.url.replace("http://", "http://me:right@")
+            for _ in range(2):
+                with IndexClient(config(tmp_path, right)) as client:
+                    assert len(client.page("demo").files) == 1
+            assert len(server.paths()) == 1
+            for url in (server.url, right.replace("right", "wrong"), right.replace("me:", "you:")):
+                assert failure(config(tmp_path, url)).reference == "index-forbidden"
+                assert failure(config(tmp_path, url, offline=True)).reference == "offline-miss"
 
     def test_of_an_unreachable_index_are_not_printed(self, tmp_path: Path) -> None:
         error = failure(config(tmp_path, "http://me:s3cret@127.0.0.1:1/simple/", retries=0))

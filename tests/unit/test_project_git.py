@@ -74,6 +74,23 @@ def test_a_bare_repository_is_read_in_place(
 
 
 @needs_git
+@pytest.mark.parametrize("folder", ["owner+Node/repo.git", "owner+Node/repo", "owner+Node/x.git"])
+def test_the_name_of_a_bare_repository(
+    repo: Repo, tmp_path: Path, options: ReadOptions, folder: str
+) -> None:
+    bare = bare_copy(repo, tmp_path / folder)
+    plain = "x" if folder.endswith("x.git") else "Node"
+    assert load(str(bare), options).name == plain
+    repo.commit({"pyproject.toml": '[project]\nname = "declared"\n[tool.comfy]\n'})
+    declared = bare_copy(repo, tmp_path / "more" / folder)
+    facts = load(str(declared), options)
+    assert facts.name == "declared"
+    assert facts.requirements[0].evidence.subject == "declared"
+    Repo(declared).git("config", "remote.origin.url", "git@github.com:o/Remote.git")
+    assert load(str(declared), options).name == "Remote"
+
+
+@needs_git
 @pytest.mark.parametrize(
     "rev", ["nope", "--upload-pack=id", "-h", "HEAD:nodes.py", "a b", "", "a..b"]
 )
@@ -81,6 +98,7 @@ def test_unknown_revisions(repo: Repo, options: ReadOptions, rev: str) -> None:
     with pytest.raises(UsageError) as caught:
         load(str(repo.path), replace(options, rev=rev))
     assert caught.value.reference == "unknown-revision"
+    assert caught.value.hint
 
 
 @needs_git

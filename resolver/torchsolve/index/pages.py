@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import lru_cache
+from hashlib import pbkdf2_hmac, sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,8 +12,9 @@ from packaging.utils import NormalizedName
 
 from torchsolve.defaults import default_index_url
 from torchsolve.errors import UnknownError
+from torchsolve.facts import load_facts
 from torchsolve.index.cache import Cache, Entry
-from torchsolve.index.credentials import redact, split_auth
+from torchsolve.index.credentials import Auth, Credentials, redact, split_auth
 from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
 from torchsolve.index.http import Http, Response, raise_for_status
 from torchsolve.index.listing import ACCEPT, Listing, read_listing
@@ -41,6 +43,8 @@ class Pages:
 
     def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
         self._settings, self._http, self._cache = settings, http, cache
+        urls = (settings.default_url, *settings.extra, *settings.find_links)
+        self._credentials = Credentials(tuple(url for url in urls if url))
 
     def read(self, index: Index, name: NormalizedName, *, whole: bool = False) -> IndexPage | None:
         """The page of a project on this index; None where the index does not have it.
@@ -59,7 +63,7 @@ class Pages:
         return IndexPage(name, tuple(files), tuple(entry.head["notes"]))
 
     def _entry(self, index: Index, name: NormalizedName) -> Entry:
-        kind = f"pages/{_folder(index)}"
+        kind = f"pages/{self._folder(index)}"
         cached = self._cache.read(kind, name)
         if cached is not None and usable(cached, self._settings):
             return cached
@@ -68,6 +72,17 @@ class Pages:
         if self._settings.offline:
             raise offline_miss(f"the page of {name} on index {index.label}", name)
         return self._ask(index, name, cached, kind)
+
+    def _folder(self, index: Index) -> str:
+        """Where pages of an index are kept: apart for each that we are there.
+
+        What one password opened is not shown to another one, nor to none.
+        """
+        root = _root(index)
+        if index.url is not None:
+            self._credentials.add(index.url)
+        auth = self._credentials.of(root)
+        return "default" if index.url is None and auth is None else _key(root, auth)
 
     def _ask(self, index: Index, name: NormalizedName, cached: Entry | None, kind: str) -> Entry:
         headers = {"Accept": ACCEPT, **conditions(cached)}
@@ -84,10 +99,13 @@ class Pages:
         return entry
 
 
-def _folder(index: Index) -> str:
-    if index.url is None:
-        return "default"
-    return sha256(_root(index).encode()).hexdigest()[:16]
+@lru_cache(maxsize=64)
+def _key(root: str, auth: Auth | None) -> str:
+    if auth is None:
+        return sha256(root.encode()).hexdigest()[:16]
+    # Slow on purpose: the name of a folder must not let a password be guessed.
+    secret = "\0".join(auth).encode()
+    return pbkdf2_hmac("sha256", secret, root.encode(), 100_000, dklen=16).hex()
 
 
 def _root(index: Index) -> str:
@@ -97,10 +115,15 @@ def _root(index: Index) -> str:
 
 
 def _is_missing(index: Index, response: Response) -> bool:
-    # The PyTorch index is a bucket that answers 403 for what it does not have.
+    # torch's own index is a bucket that answers 403 for what it does not have.
     if response.status == 403:
-        return index.label == "torch" or "pytorch.org" in (urlsplit(response.url).hostname or "")
+        return index.label == "torch" or _is_torchs(index)
     return response.status == 404
+
+
+def _is_torchs(index: Index) -> bool:
+    """Whether a further index is torch's own, as the tables have it."""
+    return urlsplit(_root(index)).hostname == urlsplit(load_facts().torch.index).hostname
 
 
 def _make_entry(found: Listing | None, response: Response | None = None) -> Entry:

@@ -43,7 +43,12 @@ def checkout(path: Path) -> ComfyUI:
     from torchsolve.project.gitdir import git_dir_of
 
     if not path.is_dir():
-        raise UsageError("no-such-file", f"there is no folder {path}", origin="--comfyui")
+        raise UsageError(
+            "no-such-file",
+            f"there is no folder {path}",
+            origin="--comfyui",
+            hint="point it at a checkout of ComfyUI, or name a release",
+        )
     git_dir = git_dir_of(path)
     if git_dir == path:
         return _bare(path)

@@ -47,11 +47,17 @@ def commit_of(git_dir: Path, rev: str | None) -> Commit:
     )
     if not sha:
         if git.text(["rev-parse", "--git-dir"], git_dir=git_dir) is None:
-            raise UsageError("not-a-repository", "git cannot read it", origin=str(git_dir))
+            raise UsageError(
+                "not-a-repository",
+                "git cannot read it",
+                origin=str(git_dir),
+                hint="git -C FOLDER status says why",
+            )
         raise UsageError(
             "unknown-revision",
             f"there is no commit {rev}" if rev else "it has no commit yet",
             origin=str(git_dir),
+            hint="git log --all shows those that it has" if rev else "commit, or leave --rev out",
         )
     return Commit(sha, date_of(git_dir, sha), _origin(git_dir))
 
@@ -64,7 +70,12 @@ def checked(rev: str | None) -> str:
     if rev is None:
         return "HEAD"
     if not rev or rev.startswith("-") or re.search(r"[\x00-\x20\x7f:?*\[\\]|\.\.", rev):
-        raise UsageError("unknown-revision", f"{rev!r} is not a revision", origin="--rev")
+        raise UsageError(
+            "unknown-revision",
+            f"{rev!r} is not a revision",
+            origin="--rev",
+            hint="name a branch, a tag or a commit",
+        )
     return rev
 
 

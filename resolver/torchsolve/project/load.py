@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchsolve.errors import UsageError
-from torchsolve.model.project import ProjectFacts, SourceLocation
+from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation
 from torchsolve.project import samples
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.reference import LocalPath, Repository, SampleName, WheelUrl, classify
 
-__all__ = ["ReadOptions", "load"]
+if TYPE_CHECKING:
+    from torchsolve.project.tree import Tree
+
+__all__ = ["ReadOptions", "load", "load_all"]
+
+_GENERIC = ("", "git", "repo", "src")
 
 
 def load(reference: str, options: ReadOptions) -> ProjectFacts:
@@ -43,6 +50,35 @@ def load(reference: str, options: ReadOptions) -> ProjectFacts:
             return _path(path, reference, options)
 
 
+def load_all(references: Sequence[str], options: ReadOptions) -> tuple[ProjectFacts, ...]:
+    """All that is named, in order.
+
+    Raises UsageError ``same-project`` for two that are one, or that one image cannot hold because
+    they have one name; and what ``load`` raises.
+    """
+    found: dict[object, ProjectFacts] = {}
+    for reference in references:
+        project = load(reference, options)
+        other = found.setdefault(_identity(project), project)
+        if other is not project:
+            raise UsageError(
+                "same-project",
+                f"{other.reference} and {reference} are both {project.name}",
+                origin=reference,
+                hint="name each project once",
+            )
+    return tuple(found.values())
+
+
+def _identity(project: ProjectFacts) -> object:
+    """What two projects of one image cannot share: a file, or the name of a folder."""
+    if project.kind is ProjectKind.REQUIREMENTS:
+        return project.kind, project.source.path, project.name
+    if project.kind is ProjectKind.WHEEL:
+        return project.kind, project.wheels[0].file.sha256
+    return project.name.casefold()
+
+
 def _has_revisions(what: object) -> bool:
     return isinstance(what, Repository) or (isinstance(what, LocalPath) and what.path.is_dir())
 
@@ -69,6 +105,7 @@ def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
         "unknown-reference",
         f"{path.name} is no wheel, requirements file or pyproject.toml",
         origin=reference,
+        hint="it takes a .whl, a .txt or .in file, a pyproject.toml, or a folder",
     )
 
 
@@ -78,38 +115,46 @@ def _folder(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     git_dir = git_dir_of(path)
     if git_dir is None:
         if options.rev is not None:
-            raise UsageError("not-a-repository", "--rev needs a git repository", origin=reference)
-        return _on_disk(path, reference, options)
+            raise UsageError(
+                "not-a-repository",
+                "--rev needs a git repository",
+                origin=reference,
+                hint="leave --rev out",
+            )
+        return _on_disk(path, path.resolve().name, reference, options)
     if git_dir == path or options.rev is not None:
         return _at_commit(git_dir, path, options.rev, reference, options)
     return _checkout(path, git_dir, reference, options)
 
 
-def _on_disk(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
+def _on_disk(path: Path, name: str, reference: str, options: ReadOptions) -> ProjectFacts:
     from torchsolve.project.repository import TreeReader
     from torchsolve.project.tree import FolderTree
 
     root = path.resolve()
     source = SourceLocation(path=str(root))
-    return TreeReader(FolderTree(root), root.name, reference, source, options, expand=True).facts()
+    return TreeReader(FolderTree(root), name, reference, source, options, expand=True).facts()
 
 
 def _checkout(path: Path, git_dir: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     """A work tree without ``--rev``: its files as they stand, with its commit where they agree."""
     from torchsolve.project.gitdir import commit_of, differing
+    from torchsolve.project.tree import FolderTree
 
-    known = _on_disk(path, reference, options)
+    tree = FolderTree(path.resolve())
     try:
         commit = commit_of(git_dir, None)
     except UsageError as error:
+        known = _on_disk(path, _named(None, tree, path), reference, options)
         return replace(known, notes=(*known.notes, f"git: {error.message}"))
+    known = _on_disk(path, _named(commit.url, tree, path), reference, options)
     changed = differing(git_dir, commit.sha, path.resolve(), _read_from(path, known))
     if changed:
         short, names = commit.sha[:12], ", ".join(changed)
         note = f"differs from commit {short}: {names}; the folder is what is read"
         return replace(known, notes=(*known.notes, note))
     source = SourceLocation(commit.url, commit.sha, str(path.resolve()), commit.date)
-    return replace(known, name=_name(commit.url) or known.name, source=source)
+    return replace(known, source=source)
 
 
 def _read_from(path: Path, known: ProjectFacts) -> set[str]:
@@ -131,7 +176,7 @@ def _at_commit(
     commit = commit_of(git_dir, rev)
     tree = GitTree.at(git_dir, commit.sha)
     source = SourceLocation(commit.url, commit.sha, str(path.resolve()), commit.date)
-    name = _name(commit.url) or path.resolve().name.removesuffix(".git")
+    name = _named(commit.url, tree, path)
     return TreeReader(tree, name, reference, source, options, expand=False).facts()
 
 
@@ -146,6 +191,22 @@ def _repository(url: str, rev: str | None, reference: str, options: ReadOptions)
     source = SourceLocation(url, commit, None, date_of(git_dir, commit))
     name = _name(url) or url
     return TreeReader(tree, name, reference, source, options, expand=False).facts()
+
+
+def _named(url: str | None, tree: Tree, path: Path) -> str:
+    """The name of a local repository: of its remote, else what it declares, else its folder's.
+
+    A folder called ``repo`` or ``repo.git`` says nothing; the one around it may:
+    ``owner+name/repo.git``.
+    """
+    from torchsolve.project.pyproject import name_of
+
+    known = _name(url) or name_of(tree.read(["pyproject.toml"])["pyproject.toml"])
+    if known:
+        return known
+    root = path.resolve()
+    name = root.name.removesuffix(".git")
+    return root.parent.name.rpartition("+")[2] if name in _GENERIC else name
 
 
 def _name(url: str | None) -> str | None:

@@ -80,6 +80,15 @@ def read(
     )
 
 
+def name_of(data: bytes | None) -> str | None:
+    """``[project] name`` of a file that may be anything; None where it states none."""
+    try:
+        table = tomllib.loads((data or b"").decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return None
+    return _text(_table(table, "project").get("name"))
+
+
 def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
     value = table.get(key)
     return value if isinstance(value, dict) else {}

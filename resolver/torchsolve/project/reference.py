@@ -71,7 +71,11 @@ def classify(text: str, samples: Callable[[], tuple[str, ...]]) -> Reference:
     ``secret-in-url``.
     """
     if not text.strip():
-        raise UsageError("unknown-reference", "an empty reference names nothing")
+        raise UsageError(
+            "unknown-reference",
+            "an empty reference names nothing",
+            hint="name a folder, a file, owner/repo or a sample",
+        )
     if _SCHEME.match(text) or _SCP.fullmatch(text):
         return _url(text)
     path = Path(text).expanduser()
@@ -93,7 +97,12 @@ def _github(text: str, samples: Callable[[], tuple[str, ...]]) -> Repository:
     if match and not text.endswith(_FILE_SUFFIXES):
         return Repository(f"https://github.com/{match['owner']}/{match['repo']}", match["rev"])
     if _looks_like_path(text):
-        raise UsageError("no-such-file", f"there is no file or folder {text}", origin=text)
+        raise UsageError(
+            "no-such-file",
+            f"there is no file or folder {text}",
+            origin=text,
+            hint="check the path; a repository is owner/repo or its https:// address",
+        )
     close = get_close_matches(text, samples(), 1)
     raise UsageError(
         "unknown-reference",

@@ -145,7 +145,12 @@ def _remote(arguments: Sequence[str], url: str, rev: str, git_dir: Path | None =
     if _NO_REV.search(said):
         raise _unknown(url, rev)
     if _ABSENT.search(said):
-        raise UsageError("not-a-repository", f"there is no repository at {url}", origin=url)
+        raise UsageError(
+            "not-a-repository",
+            f"there is no repository at {url}",
+            origin=url,
+            hint="check the address",
+        )
     if _FORBIDDEN.search(said):
         raise UnknownError(
             "repository-forbidden",
@@ -162,4 +167,9 @@ def _remote(arguments: Sequence[str], url: str, rev: str, git_dir: Path | None =
 
 
 def _unknown(url: str, rev: str) -> UsageError:
-    return UsageError("unknown-revision", f"there is no revision {rev} in {url}", origin=url)
+    return UsageError(
+        "unknown-revision",
+        f"there is no revision {rev} in {url}",
+        origin=url,
+        hint="name a branch, a tag or a commit that was pushed there",
+    )

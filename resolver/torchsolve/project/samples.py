@@ -48,7 +48,12 @@ def load(name: str, reference: str, *, undeclared: bool) -> ProjectFacts:
     try:
         sample = Sample.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise UsageError("bad-sample", str(error).splitlines()[0], origin=path.name) from None
+        raise UsageError(
+            "bad-sample",
+            str(error).splitlines()[0],
+            origin=path.name,
+            hint="install torchsolve again",
+        ) from None
     return _facts(sample, reference, undeclared=undeclared)
 
 

@@ -24,7 +24,12 @@ def source_files(source: SourceLocation) -> Iterator[tuple[str, bytes | Path]]:
         yield from _committed(GitTree.at(git_dir, source.commit))
         return
     if not root.is_dir():
-        raise UsageError("no-source", "the folder to copy is not there", origin=str(root))
+        raise UsageError(
+            "no-source",
+            "the folder to copy is not there",
+            origin=str(root),
+            hint="put it back, or resolve again where it is now",
+        )
     for name in FolderTree(root).paths:
         yield name, root / name
 

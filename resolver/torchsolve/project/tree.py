@@ -115,6 +115,7 @@ class GitTree:
                 "not-a-repository",
                 f"the tree of {commit[:12]} cannot be listed: {last_line(done.stderr)}",
                 origin=str(git_dir),
+                hint="fetch the whole repository: a part of it is missing",
             )
         lines = done.stdout.decode("utf-8", "replace").split("\0")
         return cls(git_dir, commit, tuple(_entry(line) for line in lines if line))
