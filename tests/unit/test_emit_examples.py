@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from support.plans import PLANS
 from torchsolve.emit.files import render
 from torchsolve.emit.options import EmitOptions
+from torchsolve.model.project import ModelFile
 from torchsolve.resources import share
 
 EXAMPLES = share("dockerfiles") / "examples"
@@ -81,6 +83,76 @@ def test_fetch_script_is_sh_and_fetches_what_is_decided() -> None:
     assert "fetch mesh/ss_dec.safetensors" in text
     assert "hf download facebook/dinov3-vitl16-pretrain-lvd1689m --local-dir" in text
     assert "#   models/checkpoints/{name}" in text
+
+
+def _without_comfyui(*weights: ModelFile) -> dict[str, str]:
+    plan = replace(PLANS["standalone"](), comfyui=None, weights=weights)
+    return {path: data.decode() for path, data in render(plan, EmitOptions()).items()}
+
+
+# As BRIA_RMBG.py:44 of ZHO-ZHO-ZHO/ComfyUI-BRIA_AI-RMBG reads its weights: from its own folder.
+IN_NODE = ModelFile(
+    path="custom_nodes/ComfyUI-Mesh/RMBG-1.4/model.pth",
+    site="BRIA_RMBG.py:44",
+    mechanism="load",
+    repo="briaai/RMBG-1.4",
+)
+
+
+def test_weights_of_a_node_without_comfyui_reach_the_node() -> None:
+    files = _without_comfyui(IN_NODE)
+    assert files["compose.yaml"].endswith(
+        """\
+    volumes:
+      # In the node's own folder; ./fetch-weights.sh brings it first.
+      - type: bind
+        source: "${MODELS_DIR:-./models}/custom_nodes/ComfyUI-Mesh/RMBG-1.4/model.pth"
+        target: "/opt/app/ComfyUI-Mesh/RMBG-1.4/model.pth"
+        bind:
+          create_host_path: false
+"""
+    )
+    assert "/src/projects/ComfyUI-Mesh /opt/app/ComfyUI-Mesh\n" in files["Dockerfile"]
+    fetched = 'hf download briaai/RMBG-1.4 model.pth --local-dir "$models/"custom_nodes/'
+    assert f"{fetched}ComfyUI-Mesh/RMBG-1.4\n" in files["fetch-weights.sh"]
+    assert "Not fetched" not in files["fetch-weights.sh"]
+
+
+def test_weights_in_a_node_are_mounted_beside_the_models_folder() -> None:
+    plan = replace(PLANS["standalone"](), weights=(IN_NODE,))
+    compose = render(plan, EmitOptions())["compose.yaml"].decode()
+    volumes = compose[compose.index("    volumes:") :].splitlines()
+    assert '      - "${MODELS_DIR:-./models}:/opt/ComfyUI/models"' in volumes
+    assert '        target: "/opt/ComfyUI/custom_nodes/ComfyUI-Mesh/RMBG-1.4/model.pth"' in volumes
+    assert volumes[volumes.index("          create_host_path: false") + 1].startswith("      - ")
+
+
+def test_readme_of_a_node_without_comfyui_promises_none() -> None:
+    readme = _without_comfyui(IN_NODE)["README.md"]
+    assert "| ComfyUI | none: " in readme
+    assert "/opt/ComfyUI" not in readme
+    assert "over the image's `models/`" not in readme
+    assert "`/opt/app/ComfyUI-Mesh/RMBG-1.4/model.pth`" in readme
+
+
+def test_models_folder_that_no_comfyui_has_is_not_mounted() -> None:
+    files = _without_comfyui(*PLANS["standalone"]().weights)
+    assert "volumes" not in files["compose.yaml"]
+    assert "No ComfyUI is in the image, so nothing is mounted" in files["README.md"]
+
+
+def test_script_says_why_it_leaves_a_weight_out() -> None:
+    script = _without_comfyui(
+        replace(IN_NODE, repo=None),
+        replace(IN_NODE, path="models/{name}"),
+        replace(IN_NODE, path="custom_nodes/Another/x.pth"),
+    )["fetch-weights.sh"]
+    left_out = script[script.index("# Not fetched:") :].splitlines()[1:]
+    assert [line.rpartition(": ")[2] for line in left_out] == [
+        "the node names no source",
+        "the node leaves the choice to you",
+        "it belongs neither under models/ nor into a node's folder",
+    ]
 
 
 def test_gpu_is_given_by_the_runtime() -> None:

@@ -29,5 +29,5 @@ fi
 # gated: ask for access at https://huggingface.co/facebook/dinov3-vitl16-pretrain-lvd1689m
 hf download facebook/dinov3-vitl16-pretrain-lvd1689m --local-dir "$models/"facebook/dinov3-vitl16-pretrain-lvd1689m
 
-# Not fetched, since the node leaves the choice to you or names no source:
-#   models/checkpoints/{name}  (nodes.py:40)
+# Not fetched:
+#   models/checkpoints/{name}  (nodes.py:40): the node leaves the choice to you

@@ -39,6 +39,26 @@ def project_home(plan: Plan, node: NodeSource) -> str:
     return f"/opt/app/{slug(node.name)}"
 
 
+def weight_home(plan: Plan, path: str) -> str | None:
+    """Where a weight's path, which starts at ComfyUI's folder, lies in the image.
+
+    A node's own folder is where the node lies. None for the rest where no ComfyUI is in the image.
+    """
+    first, _, rest = path.partition("/")
+    folder, _, inside = rest.partition("/")
+    if first == "custom_nodes" and inside:
+        for node in plan.nodes:
+            if folder in (node.name, slug(node.name)):
+                return f"{project_home(plan, node)}/{inside}"
+    home = comfyui_home(plan)
+    return f"{home}/{path}" if home is not None else None
+
+
+def lacks_comfyui(plan: Plan) -> bool:
+    """Whether a node is in the image and no ComfyUI that could load it."""
+    return comfyui_home(plan) is None and any(node.is_node for node in plan.nodes)
+
+
 def base_reference(plan: Plan) -> str:
     """``ref[@digest]``; a digest alone identifies what the tag was."""
     digest = plan.image.digest

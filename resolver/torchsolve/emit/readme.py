@@ -12,12 +12,14 @@ from torchsolve.emit.naming import (
     brings_comfyui,
     comfyui_home,
     image_tag,
+    lacks_comfyui,
     project_home,
     title,
 )
 from torchsolve.emit.options import EmitOptions
 from torchsolve.emit.parts import Part, part_of, pins_of
 from torchsolve.emit.templates import render_template
+from torchsolve.emit.weights import mounts
 from torchsolve.facts import load_facts
 from torchsolve.model.plan import Pin, Plan, PlanVerdict
 from torchsolve.model.project import ModelFile, SourceLocation
@@ -45,6 +47,9 @@ def readme(plan: Plan, options: EmitOptions) -> str:
         "verdict": VERDICTS[plan.verdict],
         "stack": ", ".join(f"{pin.name} {pin.version}" for pin in _stack(plan)),
         "mounted": options.weights == "mount",
+        "mounts": mounts(plan) if options.weights == "mount" else (),
+        "in_models": any(weight.path.startswith("models/") for weight in plan.weights),
+        "lacks_comfyui": lacks_comfyui(plan),
         "models": [_model_row(plan, weight) for weight in plan.weights],
         "loads": [_load_line(plan, weight) for weight in plan.weights],
         "tree": _tree(weight.path for weight in plan.weights),

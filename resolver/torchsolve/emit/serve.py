@@ -5,6 +5,7 @@ from __future__ import annotations
 from torchsolve.emit.naming import base_reference, brings_comfyui, comfyui_home, image_tag
 from torchsolve.emit.options import EmitOptions
 from torchsolve.emit.templates import render_template
+from torchsolve.emit.weights import mounts
 from torchsolve.model.plan import Plan
 
 
@@ -22,6 +23,7 @@ def compose(plan: Plan, options: EmitOptions) -> str:
             "home": comfyui_home(plan),
             "ours": plan.inventory is None,
             "weights": options.weights == "mount",
+            "mounts": mounts(plan) if options.weights == "mount" else (),
         },
     )
 
