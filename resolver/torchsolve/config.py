@@ -77,7 +77,7 @@ class Settings:
     overrides: tuple[str, ...] = ()
     trust_labels: bool = False
     allow_unknown: bool = False
-    evidence: Literal["names", "metadata", "binary"] = "metadata"
+    evidence: Literal["names", "metadata", "binary"] = "binary"
     engine: Literal["core", "resolvelib", "both"] = "both"
     comfyui: str | None = None
     cell: CellId | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -23,6 +24,9 @@ from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Place, Proof
 from torchsolve.model.version import PythonVersion
 
+if TYPE_CHECKING:
+    from torchsolve.abi.built_with import BuiltWith
+
 _CUDART = re.compile(r"libcudart\.so\.(\d+)")
 # From this release on every build has the C++11 ABI: matrices/torch.toml, cxx11_abi.
 _ONE_ABI = Version("2.7")
@@ -36,6 +40,7 @@ class Proofs:
     index: IndexClient
     gpus: tuple[str, ...] = ()
     _read: dict[str, WheelBinary | str] = field(default_factory=dict)
+    _built: dict[str, BuiltWith] = field(default_factory=dict)
     _proofs: dict[tuple[str, Place, PythonVersion], Proof] = field(default_factory=dict)
 
     def proof(self, file: IndexFile, place: Place, python: PythonVersion) -> Proof:
@@ -53,14 +58,20 @@ class Proofs:
         from torchsolve.abi.survey import survey
         from torchsolve.wheel.claims import claims
 
-        binary = self._binary(wheel.file)
+        key, binary = _key(wheel.file), self._binary(wheel.file)
         if isinstance(binary, str):
             return ()
         subject = wheel.file.place or wheel.file.filename
         said = claims(wheel.file.filename, wheel.file.place)
         atlas, claimed = load_atlas(), SpecifierSet(said.torch or "")
         spoken = [v for v in atlas.releases if said.torch and claimed.contains(v, True)]
-        return contradictions(subject, binary, survey(binary, atlas, spoken), said, None)
+        return contradictions(
+            subject,
+            binary,
+            survey(binary, atlas, spoken, self._built_with(key, binary)),
+            said,
+            None,
+        )
 
     def _prove(self, file: IndexFile, place: Place, python: PythonVersion) -> Proof:
         from torchsolve.abi.atlas import load_atlas
@@ -72,10 +83,19 @@ class Proofs:
             reason = Judgement("unknown", reason=f"its binaries could not be read: {binary}")
             return _proof(file, None, reason, place)
         host = Host(place.glibc, place.libstdcxx, python=python.tag)
-        found = judge(binary, place.torch, load_atlas(), host)
+        built = self._built_with(_key(file), binary)
+        found = judge(binary, place.torch, load_atlas(), host, built)
         if not place.default:
             found = _of_another_build(binary, found, place)
         return self._uncovered(file, binary, place, found) or _proof(file, binary, found, place)
+
+    def _built_with(self, key: str, binary: WheelBinary) -> BuiltWith:
+        from torchsolve.abi.atlas import load_atlas
+        from torchsolve.abi.built_with import built_with
+
+        if key not in self._built:
+            self._built[key] = built_with(binary, load_atlas())
+        return self._built[key]
 
     def _uncovered(
         self, file: IndexFile, binary: WheelBinary, place: Place, found: Judgement

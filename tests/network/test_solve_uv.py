@@ -51,7 +51,9 @@ def test_pins_are_those_of_uv(name: str, tmp_path: Path) -> None:
     settings = Settings(
         cache_dir=tmp_path / "cache", comfyui="none", exclude_newer=CUTOFF, undeclared=False
     )
-    found = pipeline.resolve([str(lines)], replace(settings, python=(PythonVersion(3, 12),)))
+    found = pipeline.resolve(
+        [str(lines)], replace(settings, python=(PythonVersion(3, 12),), evidence="metadata")
+    )
     assert found.plan is not None
     ours = {pin.name: pin.version for pin in found.plan.pins}
     assert ours == uv_pins(lines, found.plan, tmp_path)

@@ -81,7 +81,7 @@ def test_the_release_tag_of_the_default_index_needs_no_other(
     assert found.status is CellStatus.SOLVED
     assert found.plan is not None
     assert str(found.plan.cell) == "cp312-cu126-torch2.7.0-ubuntu24.04"
-    assert found.plan.verdict is PlanVerdict.DECLARED
+    assert found.plan.verdict is PlanVerdict.PROVEN
     assert pins(found) == {"filelock": "3.9", "kernels": "1.0", "torch": "2.7.0"}
 
 

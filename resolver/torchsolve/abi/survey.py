@@ -62,9 +62,17 @@ class Survey:
         return tuple(v for v, judgement in self.torch.items() if judgement.verdict == verdict)
 
 
-def survey(binary: WheelBinary, atlas: AtlasView, asked: Iterable[Version] | None = None) -> Survey:
-    """Judges the wheel and each of its files on every release, or on those asked about."""
-    built = built_with(binary, atlas)
+def survey(
+    binary: WheelBinary,
+    atlas: AtlasView,
+    asked: Iterable[Version] | None = None,
+    built: BuiltWith | None = None,
+) -> Survey:
+    """Judges the wheel and each of its files on every release, or on those asked about.
+
+    ``built``: what ``built_with`` says, where the caller has it.
+    """
+    built = built or built_with(binary, atlas)
     judge = Judge(binary, atlas, Host(), built)
     chosen = atlas.releases if asked is None else asked
     releases = sorted(chosen, reverse=True) if binary.files or binary.unread else []

@@ -174,7 +174,10 @@ def _runs_on(plan: Plan) -> list[str]:
     lines = ["; ".join(part for part in (native, ptx) if part)]
     if lines[0] and not gpu.complete:
         lines[0] += "    by torch's own list: no wheel was read for GPU code"
-    lines += [f"not on {sm}: {', '.join(wheels)}" for sm, wheels in gpu.missing]
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for capability, wheels in gpu.missing:
+        lacking.setdefault(wheels, []).append(capability)
+    lines += [f"not on {' '.join(sms)}: {', '.join(names)}" for names, sms in lacking.items()]
     return [line for line in lines if line]
 
 

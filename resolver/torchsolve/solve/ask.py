@@ -75,7 +75,8 @@ def ask(
 
 
 def _place(cell: Cell) -> Place | None:
-    if cell.id.torch is None:
+    """None without torch, and on other machines than the atlas was read for."""
+    if cell.id.torch is None or cell.id.platform.machine != "x86_64":
         return None
     default = cell.build is not None and cell.build.default
     image = cell.image
