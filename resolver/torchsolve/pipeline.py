@@ -22,7 +22,7 @@ from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts
-from torchsolve.project.load import ReadOptions, load
+from torchsolve.project.load import ReadOptions, load_all
 from torchsolve.proof import Proofs
 from torchsolve.solve.cells import refuse_unknown
 from torchsolve.solve.context import Context
@@ -82,7 +82,7 @@ def _context(
     base = _index_settings(settings)
     with IndexClient(base) as files:
         options = _read_options(settings, files)
-        projects = tuple(load(reference, options) for reference in references)
+        projects = load_all(references, options)
     cutoff = _cutoff(settings, projects)
     inventory = _inventory(settings)
     wanted = replace(_with_projects(base, projects), exclude_newer=cutoff)

@@ -64,6 +64,7 @@ class Row(NamedTuple):
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 ROWS = {
+    "one sample twice": Row("resolve trellis2 trellis2", 2, "same-project"),
     "missing folder": Row("resolve ./nowhere", 2, "no-such-file"),
     "missing requirements file": Row("resolve nothing.txt", 2, "no-such-file"),
     "not a repository": Row("resolve folder --rev main", 2, "not-a-repository", _folder("folder")),
