@@ -29,6 +29,14 @@ BROKEN = [
     ("torch", 'requires_python = ">=3.11"', 'requires_python = "3.11 up"', "3.11 up"),
     ("torch", "cxx11_abi = true", 'cxx11_abi = "yes"', "cxx11_abi = 'yes' is no bool"),
     ("torch", '"torch", ', "", "torch is not in its own family"),
+    ("torch", 'torchvision = "0.22.1"', 'torchvision = "0.22.9"', "no torch has 0.22.8"),
+    ("torch", 'torchvision = "0.22.0"', 'torchvision = "0.22.9"', "2.7.0 has 0.22.9 already"),
+    ("torch", 'torchvision = "0.23.0"', 'torchvision = "0.20.0"', "2.7.1 has 0.22.1 already"),
+    ("torch", 'torchvision = "0.22.1"', 'torchvision = "0.22.0"', "0.22.0 is that of torch 2.7.0"),
+    ("torch", 'torchvision = "0.15.0 0.15.1"', 'torchvision = "0.15.1 0.15.0"', "oldest first"),
+    ("torch", 'torchvision = "0.28.0"', 'torchvision = "0.28.x"', "0.28.x"),
+    ("torch", 'torchaudio = "2.8.0"', 'torchaudio = "2.6.0"', "2.7.1 has 2.7.1 already"),
+    ("torch", 'triton = "==3.5.0"', 'triton = "==3.3.0"', "2.8.0 has 3.4.0 already"),
     # images and systems
     (
         "images",

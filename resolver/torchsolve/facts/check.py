@@ -17,6 +17,7 @@ from packaging.version import Version
 from torchsolve.errors import UsageError
 from torchsolve.facts.companions import CompanionRow, XformersRow
 from torchsolve.facts.load import Facts
+from torchsolve.facts.partners import partners
 from torchsolve.facts.torch import TorchBuild, TorchRelease
 from torchsolve.model.version import dotted_key
 
@@ -352,6 +353,7 @@ def _files(facts: Facts) -> Iterator[str]:
 
 _CHECKS: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _torch,
+    partners,
     _images,
     _gpus,
     _drivers,
