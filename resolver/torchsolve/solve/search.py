@@ -18,6 +18,7 @@ from torchsolve.model.plan import (
     Conflict,
     Plan,
     PlanVerdict,
+    WheelVerdict,
 )
 from torchsolve.model.target import CellId, Target
 from torchsolve.solve.ask import ask, kept_facts, make_rules, project_facts
@@ -319,7 +320,8 @@ def _no_better_elsewhere(outcome: CellOutcome) -> bool:
     plan = outcome.plan
     if plan is None or not _has_own_holes(outcome):
         return False
-    return all(pin.file.index != "project" for pin in plan.pins if pin.unread is not None)
+    holes = [pin for pin in plan.pins if pin.unread is not None]
+    return bool(holes) and all(pin.file.index != "project" for pin in holes)
 
 
 def _unknown(cell: Cell, error: UnknownError) -> CellOutcome:
@@ -328,8 +330,15 @@ def _unknown(cell: Cell, error: UnknownError) -> CellOutcome:
 
 
 def _holes(plan: Plan) -> tuple[Evidence, ...]:
-    return tuple(
+    """What could not be read, and binaries that tell nothing."""
+    unread = [
         Evidence(f"{pin.name} {pin.version}", str(pin.unread), Strength.OBSERVED, pin.file.filename)
         for pin in plan.pins
         if pin.unread is not None
-    )
+    ]
+    untold = {
+        f"{pin.name} {pin.file.version}"
+        for pin in plan.pins
+        if pin.torch_coupled and pin.unread is None and pin.verdict is WheelVerdict.UNKNOWN
+    }
+    return (*unread, *(fact for fact in plan.evidence if fact.subject in untold))
