@@ -88,7 +88,7 @@ def _context(
     wanted = replace(_with_projects(base, projects), exclude_newer=cutoff)
     with IndexClient(wanted) as client:
         if progress is not None:
-            progress.stage("solving cells")
+            progress.stage(_SOLVING)
         yield Context(
             settings=settings,
             tables=tables,
@@ -104,6 +104,7 @@ def _context(
             engine=ResolvelibEngine() if settings.engine == "resolvelib" else CoreEngine(),
             witnessed=settings.engine == "both",
             tick=_ticker(progress),
+            expect=_expecter(progress),
         )
 
 
@@ -111,6 +112,17 @@ def _prover(client: IndexClient, settings: Settings, gpus: Sequence[Gpu]) -> Pro
     if not settings.reads_binaries:
         return None
     return Proofs(client, tuple(sorted({gpu.capability for gpu in gpus})))
+
+
+_SOLVING = "solving cells"
+
+
+def _expecter(progress: Progress | None) -> Callable[[int], None]:
+    def expect(cells: int) -> None:
+        if progress is not None:
+            progress.stage(_SOLVING, cells)
+
+    return expect
 
 
 def _ticker(progress: Progress | None) -> Callable[[str], None]:

@@ -92,6 +92,34 @@ def test_quiet_keeps_the_result(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert err == ""
 
 
+class _Recorder:
+    """A progress that keeps the last stage, and how far it came."""
+
+    def __init__(self) -> None:
+        self.last: tuple[str, int | None] = ("", None)
+        self.done = 0
+
+    def stage(self, what: str, total: int | None = None) -> None:
+        self.last, self.done = (what, total), 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps
+
+    def message(self, line: str) -> None:
+        raise AssertionError(line)
+
+
+@pytest.mark.usefixtures("here")
+def test_progress_of_a_matrix_counts_all_its_cells() -> None:
+    from torchsolve.config import load_settings
+    from torchsolve.pipeline import matrix
+
+    told = _Recorder()
+    found = matrix(["r.txt"], load_settings({"python": ["3.12", "3.11"]}), told)
+    assert told.last == ("solving cells", len(found.cells))
+    assert told.done == len(found.cells) >= 2
+
+
 def test_matrix_has_one_truth_in_every_format(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

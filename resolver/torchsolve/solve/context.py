@@ -28,6 +28,7 @@ class Context:
         witnessed: whether a second engine is asked about the plan that is shown.
         prover: reads binaries; None where they are not asked.
         tick: called with a line before each cell, for progress.
+        expect: called with how many cells there will be, where all of them are tried.
     """
 
     settings: Settings
@@ -42,5 +43,6 @@ class Context:
     direct: DirectReader
     engine: Engine
     tick: Callable[[str], None]
+    expect: Callable[[int], None]
     witnessed: bool = False
     prover: Prover | None = None

@@ -93,6 +93,7 @@ class Search:
     def matrix(self) -> Matrix:
         """Every cell, each with its reason."""
         cells = self._cells()
+        self._context.expect(len(cells))
         outcomes = tuple(self.try_cell(cell, explained=True) for cell in cells)
         return Matrix(self._context.projects, outcomes)
 
