@@ -6,9 +6,11 @@ import re
 
 import pytest
 
-from torchsolve.build.triage import BuildFailure, build_failures, complaint, diagnose
+from torchsolve.build.triage import complaint, diagnose
+from torchsolve.facts import facts
+from torchsolve.facts.conflicts import BuildFailure
 
-ROWS = build_failures()
+ROWS = facts.build_failures
 
 BEHIND_A_PROXY = """\
 #7 [3/3] RUN pip install six
