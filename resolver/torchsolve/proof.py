@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.client import IndexClient
-from torchsolve.model.binary import Cause, Judgement, WheelBinary
+from torchsolve.model.binary import Cause, Judgement, WheelBinary, general_code
 from torchsolve.model.evidence import Disagreement, Evidence, Strength
 from torchsolve.model.gpu import coverage
 from torchsolve.model.package import IndexFile
@@ -103,9 +103,9 @@ class Proofs:
         """The refutation by a file without code for a GPU that was asked for."""
         if found.verdict == "refuted":
             return None
-        for elf in binary.files:
+        for elf in general_code(binary.files):
             code = elf.gpu
-            if code is None or code.unread or not (code.sass or code.ptx):
+            if code is None or code.unread:
                 continue
             ptx = tuple(architecture for architecture, _ in code.ptx)
             for capability in self.gpus:

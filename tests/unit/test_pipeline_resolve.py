@@ -19,7 +19,7 @@ from support.repos import make_repo, needs_git
 from support.wheels import make_wheel
 from torchsolve import pipeline
 from torchsolve.config import Settings
-from torchsolve.errors import UnknownError
+from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus, Layer, PlanVerdict, Strategy
 from torchsolve.model.version import CudaTag, PythonVersion
@@ -138,7 +138,6 @@ def test_what_no_tag_can_satisfy_is_infeasible_without_the_torch_index(
         ({}, "2.9.1"),
         ({"policy": "oldest"}, "2.6.0"),
         ({"torch": (SpecifierSet("<2.9"),)}, "2.7.0"),
-        ({"overrides": ("torch==2.6.0",)}, "2.6.0"),
         ({"gpus": ("V100",), "torch": (SpecifierSet("==2.7.0"),)}, "2.7.0"),
         ({"image": ("ubuntu22.04",), "python": (PythonVersion(3, 12),)}, "2.9.1"),
     ],
@@ -263,3 +262,14 @@ def test_the_matrix_says_why(tmp_path: Path, index: IndexServer) -> None:
     newer = by_cell["cp312-cu128-torch2.9.1-ubuntu24.04"]
     assert newer.status is CellStatus.INFEASIBLE
     assert "needs torch==2.7.0" in [fact.statement for fact in newer.because]
+
+
+def test_torch_is_chosen_by_its_own_flag(tmp_path: Path, index: IndexServer) -> None:
+    wanted = settings(tmp_path, index, overrides=("torch==2.6.0",))
+    with pytest.raises(UsageError, match=r"torch==2\.6\.0"):
+        pipeline.resolve([asked(tmp_path, "torch")], wanted)
+
+
+def test_an_override_replaces_what_others_ask(tmp_path: Path, index: IndexServer) -> None:
+    wanted = settings(tmp_path, index, overrides=("filelock==3.0",))
+    assert pins(pipeline.resolve([asked(tmp_path, "torch")], wanted))["filelock"] == "3.0"

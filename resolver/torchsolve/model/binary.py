@@ -6,6 +6,7 @@ was measured against cuobjdump.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -125,6 +126,20 @@ class WheelBinary:
     bytes_read: int = 0
     bytes_total: int = 0
     whole: tuple[str, ...] = ()
+
+
+def general_code(files: Iterable[ElfFile]) -> tuple[ElfFile, ...]:
+    """The files whose GPU code is what the wheel runs on.
+
+    A file made for single architectures alone (``sm_90a``, no PTX) stands beside the general one
+    (xformers' _C_flashattention3.so, torchao's _C_cutlass_90a): it adds to it and takes nothing
+    away. Where a wheel has no other code, such files are all there is.
+    """
+    coded = [file for file in files if file.gpu is not None and (file.gpu.sass or file.gpu.ptx)]
+    general = [
+        f for f in coded if f.gpu and (f.gpu.ptx or any(s[-1].isdigit() for s in f.gpu.sass))
+    ]
+    return tuple(general or coded)
 
 
 class Cause(Enum):

@@ -76,6 +76,11 @@ class Pin:
     vcs: tuple[str, str, str | None] | None = None
     unread: str | None = None
 
+    @property
+    def is_source(self) -> bool:
+        """Built in the image from an sdist or a repository: nothing compiled was there to read."""
+        return self.vcs is not None or (self.file.index != "base" and not self.file.is_wheel)
+
 
 @dataclass(frozen=True, slots=True)
 class DroppedEdge:

@@ -38,6 +38,8 @@ def _committed(tree: GitTree) -> Iterator[tuple[str, bytes]]:
     paths = tree.paths
     for start in range(0, len(paths), _AT_ONCE):
         for name, content in tree.read(paths[start : start + _AT_ONCE]).items():
+            if content is None and name.endswith(".whl"):
+                continue  # only wheels of the plan are copied, and those are looked for by name
             if content is None:
                 origin = f"{tree.git_dir} {tree.commit[:12]}"
                 hint = "fetch the whole repository, or take --source clone"

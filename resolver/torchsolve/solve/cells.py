@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from torchsolve.config import Settings
@@ -75,6 +77,14 @@ class Cell:
 
 def refuse_unknown(tables: Facts, settings: Settings) -> None:
     """Raises UsageError for a CUDA tag or a base image that no table knows: a slip of the pen."""
+    for text in settings.overrides:
+        if canonicalize_name(Requirement(text).name) == "torch":
+            hint = (
+                "--torch chooses the torch of a plan; --no-deps NAME:torch lets NAME take another"
+            )
+            raise UsageError(
+                "override-of-torch", f"--override {text}", origin="--override", hint=hint
+            )
     tags = {build.cuda for release in tables.torch.releases for build in release.builds}
     for tag in settings.cuda:
         if tag not in tags:

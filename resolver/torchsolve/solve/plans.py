@@ -56,6 +56,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
     )
     torch_pin = next((pin for pin in pins if pin.name == "torch"), None)
     layered = context.inventory is not None
+    gpu = gpu_coverage(cell, pins, context.tables, _binaries(problem, picks))
     return Plan(
         cell=cell.id if torch_pin else replace(cell.id, torch=None),
         strategy=Strategy.LAYERED if layered else Strategy.STANDALONE,
@@ -63,9 +64,9 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         verdict=_plan_verdict(pins, problem, context.settings.trust_labels),
         pins=pins,
         exceptions=drops,
-        gpu=gpu_coverage(cell, pins, context.tables, _binaries(problem, picks)),
+        gpu=gpu,
         gpus_asked=tuple(sorted({gpu.capability for gpu in context.gpus})),
-        driver_min=driver_minimum(cell, context.tables, context.gpus),
+        driver_min=driver_minimum(cell, context.tables, context.gpus, (*gpu.native, *gpu.ptx)),
         system_packages=system_packages(pins, cell.image.os, context.tables),
         weights=_weights(context),
         nodes=tuple(
@@ -139,11 +140,9 @@ def _pin(
     assert file is not None  # noqa: S101 - only virtual packages have none, and they are no pins
     requires = tuple(sorted(graph.needs.get(name, ())))
     metadata = problem.shelf.metadata(NormalizedName(name), option)
-    coupled = (
-        is_compiled(file)
-        and name != "torch"
-        and ("torch" in requires or bool(option.wheel and option.wheel.torch))
-    )
+    package = problem.package(name)
+    position = package.options.index(option)
+    coupled = problem.is_coupled(package, position, problem.edges(name, position))
     unread = option.unread
     if unread is None and metadata is None and name not in problem.rules.no_deps:
         unread = "its dependencies cannot be told without running its setup.py"
@@ -196,6 +195,8 @@ def _plan_verdict(pins: Sequence[Pin], problem: Problem, trust_labels: bool) -> 
     found = {pin.verdict for pin in pins if pin.torch_coupled}
     if WheelVerdict.UNKNOWN in found:
         return PlanVerdict.UNKNOWN
+    if any(pin.is_source and "torch" in pin.requires for pin in pins):
+        return PlanVerdict.DECLARED
     return PlanVerdict.LINKED if WheelVerdict.LINKS in found else PlanVerdict.PROVEN
 
 

@@ -149,7 +149,7 @@ class Problem:
         if self._prover is None or place is None or file is None or package.extra:
             return None
         edges = self.edges(key, position) if edges is None else edges
-        if not self._is_coupled(package, position, edges):
+        if not self.is_coupled(package, position, edges):
             return None
         cell = self._cell_torch()
         said = [edge for edge in edges if edge.evidence.strength is not Strength.PROVEN]
@@ -162,13 +162,18 @@ class Problem:
         assert place is not None  # noqa: S101 - asked by ``proof`` alone, which looked
         return self.package("torch").admitted(SpecifierSet(f"=={place.torch.public}"))
 
-    def _is_coupled(self, package: Package, position: int, edges: tuple[Edge, ...]) -> bool:
+    def is_coupled(self, package: Package, position: int, edges: tuple[Edge, ...]) -> bool:
+        """Compiled, and it requires torch, is named for one, or moves with torch by a table.
+
+        The last are those whose METADATA says nothing (torchao, torchcodec): they need its symbols.
+        """
         option = package.options[position]
         file = option.file
         if file is None or package.name == "torch" or not is_compiled(file):
             return False
         claimed = option.wheel is not None and option.wheel.torch is not None
-        return claimed or any(edge.key == "torch" for edge in edges)
+        tied = any(row.package == package.name and row.torch for row in self.rules.companions)
+        return claimed or tied or any(edge.key == "torch" for edge in edges)
 
     def known_edges(self, key: str, position: int) -> tuple[Edge, ...]:
         """The edges of an option if they were read already, else none."""

@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 from torchsolve.facts import Facts
 from torchsolve.facts.gpus import Gpu
-from torchsolve.model.binary import WheelBinary
+from torchsolve.model.binary import WheelBinary, general_code
 from torchsolve.model.gpu import coverage
 from torchsolve.model.plan import GpuCoverage, Pin, SystemPackage
 from torchsolve.model.version import dotted_key
@@ -36,9 +36,9 @@ def gpu_coverage(
         if len(files) == len(binary.files):
             read.add(name)
         codes += [
-            (name, gpu.sass, tuple(architecture for architecture, _ in gpu.ptx))
-            for gpu in files
-            if gpu.sass or gpu.ptx
+            (name, file.gpu.sass, tuple(architecture for architecture, _ in file.gpu.ptx))
+            for file in general_code(binary.files)
+            if file.gpu is not None
         ]
     covered = {
         capability: {name: coverage(sass, ptx, capability) for name, sass, ptx in codes}
@@ -51,16 +51,27 @@ def gpu_coverage(
         native=tuple(c for c in served if set(covered[c].values()) == {"native"}),
         ptx=tuple(c for c in served if "ptx" in covered[c].values()),
         missing=tuple((c, tuple(names)) for c, names in lacking.items() if names),
-        complete=all(pin.name in read for pin in pins if pin.torch_coupled),
+        complete=all(pin.name in read for pin in pins if pin.torch_coupled or pin.is_source),
     )
 
 
-def driver_minimum(cell: Cell, tables: Facts, gpus: Sequence[Gpu]) -> str | None:
-    """The largest of the CUDA major's floor, the GPUs' floors and, where PTX serves, its ISA's."""
-    floor = driver_floor(cell.id.cuda, tables, [gpu.capability for gpu in gpus])
+def driver_minimum(
+    cell: Cell, tables: Facts, gpus: Sequence[Gpu], served: Sequence[str]
+) -> str | None:
+    """The largest of the CUDA major's floor, the GPUs' floors and, where PTX serves, its ISA's.
+
+    ``served``: capabilities that the plan covers; where no GPU was asked for, the one that the
+    oldest driver knows counts.
+    """
+    asked = [gpu.capability for gpu in gpus]
+    floors = [tables.gpus.driver_floor(capability) for capability in served]
+    known = [floor for floor in floors if floor is not None]
+    floor = driver_floor(cell.id.cuda, tables, asked)
     build, dotted = cell.build, cell.id.cuda.dotted
     if floor is None or build is None or dotted is None:
         return floor
+    if not asked and len(known) == len(floors) and known:
+        floor = max(floor, min(known, key=dotted_key), key=dotted_key)
     by_ptx = [gpu for gpu in gpus if coverage(build.sms, build.ptx, gpu.capability) == "ptx"]
     toolkit = tables.drivers.toolkit(dotted) if by_ptx else None
     return max([floor, toolkit], key=dotted_key) if toolkit else floor

@@ -45,7 +45,7 @@ def explain_void(tables: Facts, settings: Settings, cutoff: datetime | None) -> 
         for flag, text in kept.items()
     ]
     facts += _rows(tables, loosened, kept)
-    if cutoff is not None and not kept:
+    if cutoff is not None and torch_cells(tables, settings, None):
         text = f"excludes files after {cutoff.date()}"
         facts.append(Evidence("the cut-off", text, Strength.DECLARED, "--exclude-newer"))
     return Conflict(_cell(kept), tuple(facts), _reference(kept))
