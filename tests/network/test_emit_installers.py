@@ -125,14 +125,17 @@ def test_pip_refuses_other_bytes(folder: Path, python: Path) -> None:
     assert "HASHES" in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on PATH")
+UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+
+
+@pytest.mark.skipif(UV is None, reason="uv is not installed")
 def test_uv_syncs_the_lock(folder: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
-    subprocess.run(["uv", "venv", "-q", "--python", sys.executable, str(venv)], check=True)
-    command = ["uv", "pip", "sync", "--python", str(venv), str(folder / "pylock.toml")]
+    subprocess.run([str(UV), "venv", "-q", "--python", sys.executable, str(venv)], check=True)
+    command = [str(UV), "pip", "sync", "--python", str(venv), str(folder / "pylock.toml")]
     subprocess.run(command, check=True)
     listed = subprocess.run(
-        ["uv", "pip", "list", "--python", str(venv), "--format=json"],
+        [str(UV), "pip", "list", "--python", str(venv), "--format=json"],
         capture_output=True,
         check=True,
     )
