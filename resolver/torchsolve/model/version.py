@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import total_ordering
 
-from packaging.version import Version
-
 _TAG = re.compile(r"cu(\d{2})(\d)")
 
 
@@ -82,11 +80,6 @@ class PythonVersion:
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
-
-
-def minor_of(version: Version) -> str:
-    """The minor series of a release: ``2.7`` for ``2.7.0+cu126``."""
-    return f"{version.major}.{version.minor}"
 
 
 def dotted_key(text: str) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
@@ -179,19 +179,18 @@ def _verdict(file: IndexFile, coupled: bool, unread: str | None) -> WheelVerdict
     return WheelVerdict.LOADS if is_compiled(file) else WheelVerdict.PURE
 
 
-def plan_verdict(pins: Iterable[Pin], trust_labels: bool) -> PlanVerdict:
-    """``declared`` while binaries are not asked; ``unknown`` where a closure may have a hole."""
+def _plan_verdict(pins: Sequence[Pin], problem: Problem, trust_labels: bool) -> PlanVerdict:
+    """The weakest of the torch-coupled wheels; ``declared`` while binaries are not asked.
+
+    ``unknown`` where a closure may have a hole. What is built from source was never read.
+    """
     holes = [pin for pin in pins if pin.unread is not None and pin.no_deps is None]
     if trust_labels:
         holes = [pin for pin in holes if pin.file.index != "project"]
-    return PlanVerdict.UNKNOWN if holes else PlanVerdict.DECLARED
-
-
-def _plan_verdict(pins: Sequence[Pin], problem: Problem, trust_labels: bool) -> PlanVerdict:
-    """The weakest of its torch-coupled wheels, where binaries were asked."""
-    declared = plan_verdict(pins, trust_labels)
-    if problem.question.place is None or declared is PlanVerdict.UNKNOWN:
-        return declared
+    if holes:
+        return PlanVerdict.UNKNOWN
+    if problem.question.place is None:
+        return PlanVerdict.DECLARED
     found = {pin.verdict for pin in pins if pin.torch_coupled}
     if WheelVerdict.UNKNOWN in found:
         return PlanVerdict.UNKNOWN
