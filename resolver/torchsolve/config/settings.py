@@ -1,0 +1,92 @@
+"""One run's settings, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torchsolve.model.target import CellId, Platform
+from torchsolve.model.version import CudaTag, PythonVersion
+
+_AMD64 = Platform("linux/amd64")
+
+
+def _default_cache() -> Path:
+    import platformdirs  # only where no cache folder was given
+
+    return platformdirs.user_cache_path("torchsolve")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run's settings. Tuples are alternatives; an empty one means that nothing was asked for.
+
+    Attributes:
+        torch: any of these; a bare ``2.7.0`` became ``==2.7.0``, ``2.7`` became ``==2.7.*``.
+        gpus: as typed; ``facts.gpus.find`` reads them. All of them must be covered.
+        driver: of the host, ``570.26``.
+        image: references of base images for a standalone plan, or their OS names.
+        base: an image, a Dockerfile or an inventory (``*.json``) to layer on.
+        policy: ``newest``, ``oldest`` or ``keep`` (needs ``base``).
+        no_deps: PEP 503 ``name`` (all its edges are dropped) or ``name:dep`` (one is).
+        overrides: requirements that replace whatever anyone else asks of the same name.
+        evidence: how far torch-coupled wheels are read: ``names`` (not even their METADATA),
+            ``metadata`` or ``binary``.
+        engine: which one answers; ``both``: the core, with resolvelib as a witness.
+        comfyui: a version, a path, ``none``, or None: chosen by date for a node.
+        index: None is the default index. ``extra_index``: further simple indexes.
+        torch_index: ``auto``, ``default`` (never ask the torch index) or its URL.
+        exclude_newer: files uploaded at this moment or later do not exist.
+        as_of: the same by name: ``commit`` (of the project), ``now``, or a moment; None is ``now``,
+            and for a sample its recorded date.
+        pins: where to write plain ``name==version`` lines.
+        undeclared: whether imports that no requirement declares join the solve.
+        verbosity: -1 quiet, 0 normal, 1 and 2 verbose.
+    """
+
+    torch: tuple[SpecifierSet, ...] = ()
+    cuda: tuple[CudaTag, ...] = ()
+    python: tuple[PythonVersion, ...] = ()
+    gpus: tuple[str, ...] = ()
+    driver: str | None = None
+    image: tuple[str, ...] = ()
+    base: str | None = None
+    standalone: bool = False
+    policy: Literal["newest", "oldest", "keep"] = "newest"
+    platform: Platform = _AMD64
+    no_deps: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    trust_labels: bool = False
+    allow_unknown: bool = False
+    evidence: Literal["names", "metadata", "binary"] = "binary"
+    engine: Literal["core", "resolvelib", "both"] = "both"
+    comfyui: str | None = None
+    cell: CellId | None = None
+    source: Literal["clone", "copy"] = "clone"
+    index: str | None = None
+    extra_index: tuple[str, ...] = ()
+    torch_index: str = "auto"
+    rev: str | None = None
+    exclude_newer: datetime | None = None
+    as_of: Literal["commit", "now"] | datetime | None = None
+    pins: Path | None = None
+    weights: Literal["mount", "none"] = "mount"
+    extras: tuple[str, ...] = ()
+    undeclared: bool = True
+    offline: bool = False
+    cache_dir: Path = field(default_factory=_default_cache)
+    verbosity: int = 0
+
+    @property
+    def reads_binaries(self) -> bool:
+        """Whether what binaries are may rule wheels out."""
+        return self.evidence == "binary" and not self.trust_labels
+
+    def allows_torch(self, version: Version) -> bool:
+        """Whether ``--torch`` leaves this release; pre-releases only where one was named."""
+        return not self.torch or any(spec.contains(version) for spec in self.torch)
