@@ -1,0 +1,143 @@
+"""The Python files of a tree, read and parsed at most once, within bounds."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from torchsolve.project.tree import Tree
+
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What reading may cost; what lies beyond is named, never skipped in silence.
+
+    Attributes:
+        file: bytes of one file; a longer one is generated.
+        parsed: bytes of source that are parsed in all.
+        kept: bytes of source whose syntax trees stay in memory (a tree takes about 45 times that).
+    """
+
+    file: int = 4_000_000
+    parsed: int = 40_000_000
+    kept: int = 4_000_000
+
+
+@dataclass(slots=True)
+class Sources:
+    """The Python files of a tree.
+
+    Attributes:
+        unread: file → why it was not read, for people.
+    """
+
+    tree: Tree
+    limits: Limits = field(default_factory=Limits)
+    unread: dict[str, str] = field(default_factory=dict)
+    _all: frozenset[str] | None = None
+    _files: tuple[str, ...] | None = None
+    _bytes: dict[str, bytes | None] = field(default_factory=dict)
+    _trees: OrderedDict[str, ast.Module] = field(default_factory=OrderedDict)
+    _kept: int = 0
+    _parsed: int = 0
+
+    @property
+    def all_paths(self) -> frozenset[str]:
+        """Every file of the tree."""
+        if self._all is None:
+            self._all = frozenset(self.tree.paths)
+        return self._all
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Python files, sorted."""
+        if self._files is None:
+            self._files = tuple(sorted(p for p in self.all_paths if p.endswith(".py")))
+        return self._files
+
+    def load(self, path: str) -> bytes | None:
+        """Bytes of a file of the tree; None where it is not there or too long."""
+        if path not in self._bytes:
+            self.prefetch((path,))
+        return self._bytes[path]
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Read many files with few calls; a tree in git answers a batch in one process."""
+        wanted = [p for p in dict.fromkeys(paths) if p not in self._bytes]
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            known = [p for p in part if p in self.all_paths]
+            self._bytes.update(dict.fromkeys(part))
+            for path, data in self.tree.read(known).items():
+                self._bytes[path] = self._checked(path, data)
+
+    def _checked(self, path: str, data: bytes | None) -> bytes | None:
+        if data is None:
+            self.unread[path] = "listed, but its content is not there"
+        elif len(data) > self.limits.file:
+            self.unread[path] = f"{len(data):,} bytes are more than is read of one file"
+            return None
+        return data
+
+    def module(self, path: str) -> ast.Module | None:
+        """The syntax tree of a file; None where it cannot be had: ``unread`` says why."""
+        tree = self._trees.get(path)
+        if tree is not None:
+            self._trees.move_to_end(path)
+            return tree
+        data = self.load(path)
+        if data is None or path in self.unread:
+            return None
+        return self._parse(path, data)
+
+    def _parse(self, path: str, data: bytes) -> ast.Module | None:
+        self._parsed += len(data)
+        if self._parsed > self.limits.parsed:
+            self.unread[path] = f"more than {self.limits.parsed:,} bytes of source: not reached"
+            return None
+        tree = parse(data)
+        if isinstance(tree, str):
+            self.unread[path] = tree
+            return None
+        self._trees[path] = tree
+        self._kept += len(data)
+        self._evict(path)
+        return tree
+
+    def _evict(self, newest: str) -> None:
+        while self._kept > self.limits.kept and len(self._trees) > 1:
+            oldest, _ = self._trees.popitem(last=False)
+            if oldest == newest:
+                return
+            self._kept -= len(self._bytes[oldest] or b"")
+
+
+def parse(data: bytes) -> ast.Module | str:
+    """The syntax tree, or why this Python cannot read the text."""
+    with warnings.catch_warnings(), _without_collection():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(data)
+        except SyntaxError as error:
+            return f"line {error.lineno}: {error.msg}" if error.lineno else str(error.msg)
+        except (ValueError, RecursionError, MemoryError) as error:
+            return str(error) or "nested too deeply"
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    # Millions of new objects, none of them garbage: collections only cost time here.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
