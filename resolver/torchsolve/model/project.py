@@ -61,6 +61,25 @@ class WheelFact:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightFile:
+    """A file of a Hub repository, at the commit that ``ModelFile.revision`` names.
+
+    Attributes:
+        name: path in the repository, ``vae/diffusion_pytorch_model.safetensors``.
+        size: bytes.
+        sha256: of the file where the Hub keeps it by that (LFS, Xet); None for a file of git.
+        blob: git's object id of a file of git: sha1 of ``blob SIZE``, a zero byte and the bytes.
+        parameters: data type → number of parameters, from a safetensors header; empty when unread.
+    """
+
+    name: str
+    size: int
+    sha256: str | None = None
+    blob: str | None = None
+    parameters: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """A weight that the project loads (DESIGN section 7, ``weights``).
 
@@ -71,6 +90,12 @@ class ModelFile:
         mechanism: as in DESIGN section 7, ``scan --json``.
         gated: ``manual``, ``auto``, False when known not to be, None when unknown.
         note: what a reader must know, one sentence.
+        revision: branch, tag or commit that the project asks for; the commit once the Hub told it.
+        allow: patterns of the repository's files that the project fetches; empty for all.
+        ignore: patterns of files that it leaves out.
+        files: what the Hub has of it there; empty when it was not asked.
+        licence: the repository's own word (``apache-2.0``), None when unknown.
+        snippet: the source lines that build the path, as the project wrote them; None unrecorded.
     """
 
     path: str
@@ -83,6 +108,12 @@ class ModelFile:
     gated: str | bool | None = None
     required: bool = True
     note: str | None = None
+    revision: str | None = None
+    allow: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    files: tuple[WeightFile, ...] = ()
+    licence: str | None = None
+    snippet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
