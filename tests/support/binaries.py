@@ -27,14 +27,14 @@ def library(path: Path, source: str, *flags: str, fatbin: bytes = b"", section: 
     code, blob = path.with_suffix(".cpp"), path.with_suffix(".blob")
     if fatbin:
         blob.write_bytes(fatbin)
-        source += _embedded(blob, section or ".nv_fatbin")
+        source += embedded(blob, section or ".nv_fatbin")
     code.write_text(source)
     command = [str(COMPILER), "-shared", "-fPIC", "-O1", "-o", str(path), str(code), *flags]
     subprocess.run(command, check=True, capture_output=True)
     return path
 
 
-def _embedded(blob: Path, section: str) -> str:
+def embedded(blob: Path, section: str) -> str:
     return (
         f'\nasm(".section {section}, \\"a\\"\\n.align 8\\n.incbin \\"{blob}\\"\\n.previous\\n");\n'
     )

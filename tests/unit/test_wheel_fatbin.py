@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from support.binaries import FATBINS, Code, Counted, damaged, fatbin, library, needs_compiler
-from torchsolve.model.binary import GpuCode
+from support.binaries import (
+    FATBINS,
+    Code,
+    Counted,
+    damaged,
+    embedded,
+    fatbin,
+    library,
+    needs_compiler,
+)
+from torchsolve.model.binary import Fatbin, GpuCode
 from torchsolve.wheel.elf import read_elf
 from torchsolve.wheel.elf_image import read_image
 from torchsolve.wheel.elf_source import BytesSource
@@ -19,6 +28,8 @@ from torchsolve.wheel.fatbin import read_gpu
 
 SASS = tuple(f"sm_{n}" for n in ["80", "90", "90a", "100", "100a", "100f", "103f", "120a", "120f"])
 PTX = tuple((f"compute_{n}", "9.0") for n in ["80", "90a", "100f", "120a"])
+ALL = (Fatbin(SASS, tuple(name for name, _ in PTX)),)
+WHOLE = GpuCode(SASS, PTX, (), compressed=True, fatbins=ALL)
 
 
 def gpu_of(tmp_path: Path, blob: bytes, section: str = ".nv_fatbin") -> GpuCode:
@@ -33,27 +44,42 @@ def gpu_of(tmp_path: Path, blob: bytes, section: str = ".nv_fatbin") -> GpuCode:
 @pytest.mark.parametrize("section", [".nv_fatbin", "__nv_relfatbin"])
 def test_what_fatbinary_wrote(tmp_path: Path, name: str, section: str) -> None:
     blob = (FATBINS / f"{name}.fatbin").read_bytes()
-    assert gpu_of(tmp_path, blob, section) == GpuCode(SASS, PTX, (), compressed=True)
+    assert gpu_of(tmp_path, blob, section) == WHOLE
 
 
 @needs_compiler
 def test_link_time_code_of_nvcc(tmp_path: Path) -> None:
     blob = (FATBINS / "lto.fatbin").read_bytes()
-    assert gpu_of(tmp_path, blob) == GpuCode(lto=("lto_80", "lto_100f"), compressed=True)
+    found = gpu_of(tmp_path, blob)
+    assert found == GpuCode(lto=("lto_80", "lto_100f"), compressed=True, fatbins=())
 
 
 @needs_compiler
 def test_several_fatbins_with_padding_between(tmp_path: Path) -> None:
     one = fatbin([Code(2, 86), Code(1, 86, (8, 7))])
     two = fatbin([Code(2, 90, flags=0x100011)])
-    found = gpu_of(tmp_path, one + bytes(-len(one) % 8 + 5000 * 8) + two)
-    assert found == GpuCode(("sm_86", "sm_90a"), (("compute_86", "8.7"),))
+    found = gpu_of(tmp_path, one + bytes(-len(one) % 8 + 5000 * 8) + two + one)
+    each = (Fatbin(("sm_86",), ("compute_86",), 2), Fatbin(("sm_90a",), ()))
+    assert found == GpuCode(("sm_86", "sm_90a"), (("compute_86", "8.7"),), fatbins=each)
+
+
+@needs_compiler
+def test_linked_device_code_serves_a_gpu_or_its_objects_do(tmp_path: Path) -> None:
+    # bitsandbytes: the objects have machine code and PTX, what was linked of them has no PTX.
+    thing = fatbin([Code(2, 80), Code(1, 80, (8, 7))])
+    linked = fatbin([Code(2, 80)])
+    (tmp_path / "objects").write_bytes(thing + thing)
+    source = embedded(tmp_path / "objects", "__nv_relfatbin")
+    path = library(tmp_path / "x.so", source, fatbin=linked)
+    found = read_elf(path.read_bytes(), "x.so", gpu=True).gpu
+    assert found is not None
+    assert found.fatbins == (Fatbin(("sm_80",), ("compute_80",)),)
 
 
 @needs_compiler
 def test_no_gpu_code_and_code_that_was_not_asked_for(tmp_path: Path) -> None:
     data = library(tmp_path / "x.so", "int f() { return 1; }").read_bytes()
-    assert read_elf(data, "x.so", gpu=True).gpu == GpuCode()
+    assert read_elf(data, "x.so", gpu=True).gpu == GpuCode(fatbins=())
     assert read_elf(data, "x.so").gpu is None
 
 
@@ -64,12 +90,14 @@ def test_stripped_section_headers(tmp_path: Path) -> None:
     blob = (FATBINS / "packed.fatbin").read_bytes()
     path = library(tmp_path / "x.so", "int f() { return 1; }", fatbin=blob)
     bare = without_sections(path.read_bytes())
-    assert read_gpu(read_image(BytesSource(bare))) == GpuCode(SASS, PTX, (), compressed=True)
+    assert read_gpu(read_image(BytesSource(bare))) == GpuCode(
+        SASS, PTX, (), compressed=True, fatbins=ALL
+    )
 
 
 @needs_compiler
 def test_other_sections_that_hold_the_magic_are_no_gpu_code(tmp_path: Path) -> None:
-    assert gpu_of(tmp_path, fatbin([Code(2, 86)]), ".rodata.tools") == GpuCode()
+    assert gpu_of(tmp_path, fatbin([Code(2, 86)]), ".rodata.tools") == GpuCode(fatbins=())
 
 
 def with_size(blob: bytes, at: int, size: int) -> bytes:

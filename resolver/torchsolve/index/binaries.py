@@ -75,11 +75,11 @@ class BinaryReader:
             if entry is not None:
                 # An entry of another version's form is read again.
                 with suppress(UsageError):
-                    return load_binary(entry.body.encode(), file.filename)
-        known = shipped(file.name, file.sha256) if file.sha256 else None
-        if known is None or (gpu and any(f.gpu is None and not f.unread for f in known.files)):
-            return None
-        return known
+                    known = load_binary(entry.body.encode(), file.filename)
+                    if not gpu or _tells_gpu(known):
+                        return known
+        here = shipped(file.name, file.sha256) if file.sha256 else None
+        return None if here is None or (gpu and not _tells_gpu(here)) else here
 
     def _keep(self, binary: WheelBinary, *, gpu: bool) -> None:
         if binary.sha256 is not None:
@@ -117,6 +117,11 @@ class BinaryReader:
 
 def _key(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256[2:]}"
+
+
+def _tells_gpu(binary: WheelBinary) -> bool:
+    """Whether the record has the GPU code of every file, fatbin by fatbin."""
+    return all(f.unread or (f.gpu and f.gpu.fatbins is not None) for f in binary.files)
 
 
 def _directory(archive: RangeFile, filename: str) -> list[zipfile.ZipInfo]:

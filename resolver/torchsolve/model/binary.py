@@ -43,6 +43,24 @@ class VersionNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class Fatbin:
+    """What each of ``count`` fatbins of one file has: the code of one source file, mostly.
+
+    Attributes:
+        sass, ptx: ``sm_86``, ``compute_86``; sorted, distinct.
+    """
+
+    sass: tuple[str, ...]
+    ptx: tuple[str, ...]
+    count: int = 1
+
+    @property
+    def specific(self) -> bool:
+        """Made for single architectures (``sm_90a``, ``sm_100f``): an addition to general code."""
+        return not any(name[-1].isdigit() for name in (*self.sass, *self.ptx))
+
+
+@dataclass(frozen=True, slots=True)
 class GpuCode:
     """GPU code of one file.
 
@@ -52,6 +70,8 @@ class GpuCode:
         lto: LTO-IR, ``lto_90``.
         compressed: some entries are compressed (their headers tell all the same).
         unread: why not all of it could be read (what was read stands); None when it was.
+        fatbins: the same by fatbin, those alike as one; None where only the sets of the whole file
+            are known. A kernel lies in one fatbin: what another has does not help it.
     """
 
     sass: tuple[str, ...] = ()
@@ -59,6 +79,7 @@ class GpuCode:
     lto: tuple[str, ...] = ()
     compressed: bool = False
     unread: str | None = None
+    fatbins: tuple[Fatbin, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

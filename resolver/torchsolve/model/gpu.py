@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from torchsolve.model.binary import Fatbin, GpuCode
+
 _CODE = re.compile(r"(?:sm_|compute_)?(\d+?)\.?(\d)([af]?)")
 # Tegra parts share a major with desktop parts and are not covered by their code.
 TEGRA = frozenset({"5.3", "6.2", "7.2", "8.7"})
@@ -64,3 +66,47 @@ def coverage(sass: tuple[str, ...], ptx: tuple[str, ...], capability: str) -> st
     if any(Sm.parse(code).ptx_runs_on(capability) for code in ptx):
         return "ptx"
     return "unknown" if None in answers else "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What one GPU finds in a file.
+
+    Attributes:
+        how: ``native``, ``ptx`` (some kernel of each fatbin's only by PTX), ``partial`` (some
+            fatbins have nothing for it), ``missing`` or ``unknown``.
+        lacking: the fatbins that have nothing for it.
+        of: how many there are; 0 where only the whole file's sets are known.
+    """
+
+    how: str
+    lacking: tuple[Fatbin, ...] = ()
+    of: int = 0
+
+    @property
+    def without(self) -> int:
+        """How many fatbins have nothing for the GPU."""
+        return sum(fatbin.count for fatbin in self.lacking)
+
+    @property
+    def gap(self) -> bool:
+        """Whether general code lacks too, not only what was made for other architectures alone."""
+        return any(not fatbin.specific for fatbin in self.lacking)
+
+
+def covered(code: GpuCode, capability: str) -> Covered:
+    """``coverage`` of a file, fatbin by fatbin where they are known.
+
+    A kernel is in one fatbin only. Which of them a program calls cannot be told from the file:
+    fatbins made for other GPUs (FlashAttention-3's ``sm_90a``) may never be, so that ``partial``
+    is neither fine nor a defect, and never as good as ``native``.
+    """
+    if not code.fatbins:
+        return Covered(coverage(code.sass, tuple(name for name, _ in code.ptx), capability))
+    answers = [(one, coverage(one.sass, one.ptx, capability)) for one in code.fatbins]
+    of = sum(one.count for one in code.fatbins)
+    hows = {how for _, how in answers}
+    lacking = tuple(one for one, how in answers if how == "missing")
+    if "missing" in hows:
+        return Covered("partial" if hows & {"native", "ptx"} else "missing", lacking, of)
+    return Covered(next(how for how in ("unknown", "ptx", "native") if how in hows), (), of)

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from torchsolve.abi.contradictions import contradictions
 from torchsolve.abi.survey import FileSurvey, Survey
 from torchsolve.facts import load_facts
-from torchsolve.model.binary import Judgement, WheelBinary
+from torchsolve.model.binary import GpuCode, Judgement, WheelBinary
 from torchsolve.model.evidence import Disagreement, Ledger
 from torchsolve.model.package import Declared, DistMetadata
 from torchsolve.model.version import dotted_key
@@ -127,9 +127,18 @@ def _extension(found: FileSurvey) -> dict[str, Any]:
         "stable_abi": _stable(found) if found.stable else None,
         "sass": list(gpu.sass) if gpu else None,
         "ptx": [architecture for architecture, _ in gpu.ptx] if gpu else None,
+        "fatbins": _fatbins(gpu) if gpu else None,
         "unread": file.unread,
         "torch": {str(v): _judgement(judgement) for v, judgement in found.torch.items()},
     }
+
+
+def _fatbins(gpu: GpuCode) -> list[dict[str, Any]] | None:
+    if gpu.fatbins is None:
+        return None
+    return [
+        {"sass": list(one.sass), "ptx": list(one.ptx), "count": one.count} for one in gpu.fatbins
+    ]
 
 
 def _stable(found: FileSurvey) -> dict[str, Any] | None:

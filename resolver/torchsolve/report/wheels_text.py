@@ -11,13 +11,19 @@ from torchsolve.abi.survey import Survey
 from torchsolve.facts import load_facts
 from torchsolve.model.binary import GpuCode, Judgement, WheelBinary
 from torchsolve.model.evidence import Evidence
-from torchsolve.model.gpu import coverage
+from torchsolve.model.gpu import covered
 from torchsolve.model.version import dotted_key
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
 from torchsolve.report.wheels import WheelFindings, carrying, disagreements
 
 _COLOURS = {"loads": "green", "links": "yellow", "refuted": "red", "unknown": "yellow"}
+_COVERAGE = (
+    ("native", "runs on"),
+    ("ptx", "by PTX on"),
+    ("partial", "in part on"),
+    ("missing", "not on"),
+)
 _LONGEST = 240
 
 
@@ -89,19 +95,15 @@ def _gpus(binary: WheelBinary) -> Iterator[Row]:
         return
     rows = sorted(load_facts().gpus.sms, key=lambda r: dotted_key(r.capability))
     told = {r.capability: _weakest(codes, r.capability) for r in rows}
-    for how, label in (("native", "runs on"), ("ptx", "by PTX on"), ("missing", "not on")):
+    for how, label in _COVERAGE:
         named = [_named(r.capability) for r in rows if told[r.capability] == how]
         if named:
             yield row(Cell(label, "red" if how == "missing" else ""), ", ".join(named))
 
 
 def _weakest(codes: list[GpuCode], capability: str) -> str:
-    order = ("missing", "unknown", "ptx", "native")
-    found = [
-        coverage(code.sass, tuple(architecture for architecture, _ in code.ptx), capability)
-        for code in codes
-    ]
-    return min(found, key=order.index)
+    order = ("missing", "unknown", "partial", "ptx", "native")
+    return min((covered(code, capability).how for code in codes), key=order.index)
 
 
 def _named(capability: str) -> str:

@@ -6,7 +6,9 @@ is compressed. ``fatbinary`` of CUDA 13.5 can pack entries of one kind into one 
 256, whose header holds theirs. Kinds and flags were measured with ``ptxas`` and ``fatbinary`` of
 CUDA 13.0 and 13.5, and held against ``cuobjdump -all`` on real wheels (tests/bench/cuobjdump.py).
 
-Two sections hold them. ``.nv_fatbin`` is what the runtime is given. ``__nv_relfatbin`` holds the
+A kernel lies in one fatbin, as a rule that of its source file: the sets are kept by fatbin too.
+
+Two sections hold fatbins. ``.nv_fatbin`` is what the runtime is given. ``__nv_relfatbin`` holds the
 objects of separate compilation before they were linked: the runtime links them when it loads, from
 machine code or from PTX (both seen on an H100 with code linked for sm_80 alone; LTO-IR is not used
 so), wherefore they count, though ``cuobjdump`` lists them with ``-all`` only.
@@ -15,10 +17,11 @@ so), wherefore they count, though ``cuobjdump`` lists them with ``-all`` only.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from torchsolve.model.binary import GpuCode
+from torchsolve.model.binary import Fatbin, GpuCode
 from torchsolve.wheel.elf_image import Image, read_sections
 from torchsolve.wheel.elf_source import Source, Unreadable
 
@@ -32,7 +35,8 @@ _COMPRESSED = 0x1000 | 0x2000 | 0x8000
 _SPECIFIC = 0x100000
 _FAMILY = 0x200000
 
-SECTIONS = (".nv_fatbin", "__nv_relfatbin")
+_OBJECTS = "__nv_relfatbin"
+SECTIONS = (".nv_fatbin", _OBJECTS)
 # libtorch_cuda has 40,000 entries.
 _MAX_ENTRIES = 1_000_000
 _MAX_HEADER = 1024 * 1024
@@ -55,9 +59,20 @@ class _Found:
     sass: set[str] = field(default_factory=set)
     ptx: set[tuple[str, str]] = field(default_factory=set)
     lto: set[str] = field(default_factory=set)
+    fatbins: list[_Fatbin] = field(default_factory=list)
     compressed: bool = False
     entries: int = 0
     strange: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Fatbin:
+    """``separate``: an object of separate compilation, before the device linker."""
+
+    separate: bool
+    sass: set[str] = field(default_factory=set)
+    ptx: set[str] = field(default_factory=set)
+    lto: set[str] = field(default_factory=set)
 
 
 def read_gpu(image: Image) -> GpuCode:
@@ -67,9 +82,9 @@ def read_gpu(image: Image) -> GpuCode:
     """
     found = _Found()
     unread: list[str] = []
-    for start, end in _ranges(image):
+    for name, start, end in _ranges(image):
         try:
-            _read_range(image.source, start, min(end, image.source.size), found)
+            _read_range(image.source, name, (start, min(end, image.source.size)), found)
         except Unreadable as reason:
             unread.append(str(reason))
     if found.strange:
@@ -80,7 +95,38 @@ def read_gpu(image: Image) -> GpuCode:
         tuple(sorted(found.lto, key=_order)),
         found.compressed,
         "; ".join(unread) or None,
+        _profiles(found.fatbins),
     )
+
+
+def _profiles(fatbins: Sequence[_Fatbin]) -> tuple[Fatbin, ...]:
+    """Fatbins with the same code as one; those without any are left out."""
+    plain = [one for one in fatbins if not one.separate]
+    separate = [one for one in fatbins if one.separate]
+    if separate:
+        plain = _linked(plain, separate)
+    counts = Counter(
+        (tuple(sorted(one.sass, key=_order)), tuple(sorted(one.ptx, key=_order))) for one in plain
+    )
+    return tuple(Fatbin(*code, count) for code, count in sorted(counts.items()) if any(code))
+
+
+def _linked(plain: list[_Fatbin], objects: list[_Fatbin]) -> list[_Fatbin]:
+    """Objects of separate compilation and what the device linker made of them, as one.
+
+    The linker's product (no PTX, architectures of the objects alone) serves a GPU, or all objects
+    do when the runtime links them.
+    """
+    named = {_digits(name) for one in objects for name in (*one.sass, *one.lto)}
+    products = [i for i, p in enumerate(plain) if not p.ptx and {*map(_digits, p.sass)} <= named]
+    product = plain.pop(products[-1]) if products else _Fatbin(separate=False)
+    product.sass |= set.intersection(*(one.sass for one in objects))
+    product.ptx |= set.intersection(*(one.ptx for one in objects))
+    return [*plain, product]
+
+
+def _digits(name: str) -> str:
+    return name.partition("_")[2]
 
 
 def _order(name: str) -> tuple[int, str]:
@@ -88,16 +134,19 @@ def _order(name: str) -> tuple[int, str]:
     return int(digits or 0), name
 
 
-def _ranges(image: Image) -> list[tuple[int, int]]:
+def _ranges(image: Image) -> list[tuple[str, int, int]]:
     sections = read_sections(image)
     if not sections:
-        return [(0, image.source.size)]
-    return [(s.offset, s.offset + s.size) for s in sections if s.name in SECTIONS and s.size]
+        return [("", 0, image.source.size)]
+    wanted = [s for s in sections if s.name in SECTIONS and s.size]
+    return [(s.name, s.offset, s.offset + s.size) for s in wanted]
 
 
-def _read_range(source: Source, start: int, end: int, found: _Found) -> None:
+def _read_range(source: Source, section: str, place: tuple[int, int], found: _Found) -> None:
+    start, end = place
     at = _next_fatbin(source, start, end)
     while at is not None:
+        found.fatbins.append(_Fatbin(section == _OBJECTS))
         stop = _read_fatbin(source, at, end, found)
         at = _next_fatbin(source, stop, end)
 
@@ -169,12 +218,15 @@ def _note(found: _Found, entry: _Entry) -> None:
         raise Unreadable(f"it has more than {_MAX_ENTRIES} entries of GPU code")
     found.compressed |= bool(entry.flags & _COMPRESSED)
     variant = "a" if entry.flags & _SPECIFIC else "f" if entry.flags & _FAMILY else ""
-    name = f"{entry.arch}{variant}"
+    name, fatbin = f"{entry.arch}{variant}", found.fatbins[-1]
     if entry.kind == _PTX:
         found.ptx.add((f"compute_{name}", entry.isa))
+        fatbin.ptx.add(f"compute_{name}")
     elif entry.kind == _SASS:
         found.sass.add(f"sm_{name}")
+        fatbin.sass.add(f"sm_{name}")
     elif entry.kind == _LTO:
         found.lto.add(f"lto_{name}")
+        fatbin.lto.add(f"lto_{name}")
     else:
         found.strange.add(entry.kind)

@@ -18,6 +18,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.binary import (
     Binding,
     ElfFile,
+    Fatbin,
     GpuCode,
     Undefined,
     VersionNeed,
@@ -38,6 +39,7 @@ class _Gpu(_Row):
     lto: list[str] = []
     compressed: bool = False
     unread: str | None = None
+    fatbins: list[tuple[list[str], list[str], int]] | None = None
 
 
 class _File(_Row):
@@ -181,6 +183,9 @@ def _gpu(code: GpuCode) -> dict[str, Any]:
         "lto": code.lto,
         "compressed": code.compressed,
         "unread": code.unread,
+        "fatbins": None
+        if code.fatbins is None
+        else [(one.sass, one.ptx, one.count) for one in code.fatbins],
     }
 
 
@@ -234,6 +239,9 @@ def _code(row: _Gpu) -> GpuCode:
         lto=tuple(row.lto),
         compressed=row.compressed,
         unread=row.unread,
+        fatbins=None
+        if row.fatbins is None
+        else tuple(Fatbin(tuple(sass), tuple(ptx), n) for sass, ptx, n in row.fatbins),
     )
 
 
