@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote, unquote
 
 from support.wheels import Archive
@@ -104,7 +104,8 @@ class IndexServer:
         etag: whether pages carry an ETag and answer 304.
         auth: ``user:password`` that every request must give, else 401.
 
-    ``flat`` may be given pages by path: HTML that ``find_links`` reads.
+    ``flat`` may be given pages by path: HTML that ``find_links`` reads; ``about`` by project: what
+    its page says of it, as PEP 792 and PEP 708 write it in JSON (``tracks`` goes to ``meta``).
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class IndexServer:
         self.api, self.metadata, self.ranges = api, metadata, ranges
         self.cache_control, self.etag, self.auth = cache_control, etag, auth
         self.flat: dict[str, bytes] = {}
+        self.about: dict[str, dict[str, Any]] = {}
         self.requests: list[Request] = []
         self._faults: dict[str, list[Fault]] = {}
         self._lock = threading.Lock()
@@ -209,7 +211,9 @@ class IndexServer:
 
     def _json(self, name: str) -> bytes:
         files = [self._json_file(file) for file in self.projects[name]]
-        return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode()
+        about = dict(self.about.get(name, {}))
+        meta = {"api-version": "1.4", "tracks": about.pop("tracks", [])}
+        return json.dumps({"meta": meta, "name": name, "files": files, **about}).encode()
 
     def _json_file(self, file: FakeFile) -> dict[str, object]:
         entry: dict[str, object] = {
@@ -229,7 +233,19 @@ class IndexServer:
 
     def _html(self, name: str) -> bytes:
         links = "\n".join(self._html_file(file) for file in self.projects[name])
-        return f"<!DOCTYPE html>\n<html><body>\n{links}\n</body></html>\n".encode()
+        head = "".join(
+            f'<meta name="pypi:{key}" content="{html.escape(value)}">'
+            for key, value in self._meta(name)
+        )
+        return f"<!DOCTYPE html>\n<html>{head}<body>\n{links}\n</body></html>\n".encode()
+
+    def _meta(self, name: str) -> Iterator[tuple[str, str]]:
+        about = self.about.get(name, {})
+        status = about.get("project-status", {})
+        names = {"status": "project-status", "reason": "project-status-reason"}
+        yield from ((names[key], value) for key, value in status.items())
+        for key in ("tracks", "alternate-locations"):
+            yield from ((key, url) for url in about.get(key, []))
 
     def _html_file(self, file: FakeFile) -> str:
         fragment = f"#sha256={file.announced_sha256}" if file.announced_sha256 else ""

@@ -46,6 +46,9 @@ class WorldIndex:
             files += list(self._files(name, version, _row(row)))
         return IndexPage(name, tuple(files))
 
+    def shadowed(self, name: NormalizedName) -> str | None:
+        return None
+
     def whole_page(self, name: NormalizedName) -> IndexPage:
         return self.page(name)
 

@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from torchsolve.errors import UnknownError
 from torchsolve.index.http import Response
-from torchsolve.index.listing import RawFile, distill, read_files
+from torchsolve.index.listing import RawFile, distill, read_page
 from torchsolve.index.page import page_files
 from torchsolve.model.package import IndexFile
 
@@ -120,7 +120,7 @@ def test_every_field_comes_back() -> None:
         {"content-type": "application/vnd.pypi.simple.v1+json"},
         json.dumps(page).encode(),
     )
-    (file,) = listed(*read_files(response))
+    (file,) = listed(*read_page(response)[0])
     assert file == IndexFile(
         DEMO,
         file.version,
@@ -138,13 +138,13 @@ def test_every_field_comes_back() -> None:
 
 def test_html_says_the_same_but_for_times() -> None:
     (file,) = listed(
-        *read_files(
+        *read_page(
             html(
                 '<a href="../../f/demo-1.0%2Bcu126-py3-none-any.whl#sha256=' + "ab" * 32 + '"'
                 ' data-requires-python="&gt;=3.9" data-yanked=""'
                 ' data-dist-info-metadata="sha256=' + "cd" * 32 + '">demo</a>'
             )
-        )
+        )[0]
     )
     assert file.filename == "demo-1.0+cu126-py3-none-any.whl"
     assert file.url == "https://index.example/f/demo-1.0%2Bcu126-py3-none-any.whl"
@@ -167,7 +167,7 @@ def test_pep_714_the_new_name_wins_and_the_old_one_serves() -> None:
 
 def test_credentials_in_a_page_s_address_do_not_reach_its_files() -> None:
     response = html('<a href="demo-1.0.tar.gz">x</a>', "https://user:secret@index.example/demo/")
-    (file,) = listed(*read_files(response))
+    (file,) = listed(*read_page(response)[0])
     assert file.url == "https://index.example/demo/demo-1.0.tar.gz"
 
 
@@ -197,6 +197,6 @@ def test_the_cut_off_leaves_out_later_files_and_keeps_undated_ones() -> None:
 )
 def test_what_is_no_page(kind: str, body: bytes) -> None:
     with pytest.raises(UnknownError) as caught:
-        read_files(Response(200, "https://u:secret@index.example/x/", {"content-type": kind}, body))
+        read_page(Response(200, "https://u:secret@index.example/x/", {"content-type": kind}, body))
     assert caught.value.reference == "bad-index-page"
     assert "secret" not in str(caught.value)

@@ -11,6 +11,7 @@ where they are known ahead. Which index serves which name:
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -18,13 +19,14 @@ from typing import IO, Self
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from torchsolve.errors import UnknownError
 from torchsolve.index.cache import Cache
-from torchsolve.index.credentials import Credentials, redact
+from torchsolve.index.credentials import Credentials, redact, split_auth
 from torchsolve.index.flat import FlatPages
 from torchsolve.index.http import Http
 from torchsolve.index.metadata import ARCHIVE_LIMIT, MetadataReader
 from torchsolve.index.once import Once
-from torchsolve.index.pages import Index, Pages
+from torchsolve.index.pages import Index, Pages, page_url
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import WheelBinary
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
@@ -113,6 +115,22 @@ class IndexClient:
                 return page
         return IndexPage(normalized, ())
 
+    def shadowed(self, name: str) -> str | None:
+        """The label of an index behind the one that serves ``name``, and that has it too.
+
+        None where there is none in reach, or where a page says that both are one project (PEP 708).
+        """
+        normalized = canonicalize_name(name)
+        pages: list[tuple[Index, IndexPage]] = []
+        for index in self._indexes(normalized):
+            with suppress(UnknownError):
+                page = self._pages.read(index, normalized)
+                if page is not None:
+                    pages.append((index, page))
+        if len(pages) < 2 or any(_agree(pages[0], other) for other in pages[1:]):
+            return None
+        return pages[1][0].label
+
     def prefetch(self, names: Iterable[str]) -> None:
         """Begins to read these pages; returns at once and raises nothing."""
         # Offline there is nothing to wait for: threads would only cost time.
@@ -154,7 +172,8 @@ class IndexClient:
         if len(files) == len(found.files):
             return found
         files.sort(key=lambda file: file.version, reverse=True)
-        return IndexPage(name, tuple(files), tuple(n for p in (*flat, found) for n in p.notes))
+        notes = tuple(note for page in (*flat, found) for note in page.notes)
+        return IndexPage(name, tuple(files), notes, found.about)
 
     def _read_index_page(self, name: NormalizedName) -> IndexPage:
         for index in self._indexes(name):
@@ -169,6 +188,18 @@ class IndexClient:
             return (Index("torch", settings.torch_url),)
         extra = (Index(redact(url), url) for url in settings.extra)
         return (*extra, Index("default", settings.default_url))
+
+
+def _agree(one: tuple[Index, IndexPage], other: tuple[Index, IndexPage]) -> bool:
+    """Whether the pages say that they are one project: the one in front tracks the other,
+    or the other names it among its alternate locations (PEP 708)."""
+    (here, near), (there, far) = one, other
+    tracked = _plain(page_url(there, far.name)) in map(_plain, near.about.tracks)
+    return tracked or _plain(page_url(here, near.name)) in map(_plain, far.about.alternates)
+
+
+def _plain(url: str) -> str:
+    return split_auth(url)[0].rstrip("/").lower()
 
 
 def _file_key(file: IndexFile) -> Hashable:

@@ -14,7 +14,7 @@ from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
 from torchsolve.index.http import Http, raise_for_status
-from torchsolve.index.listing import RawFile, distill, local_files, read_files
+from torchsolve.index.listing import RawFile, distill, local_files, read_page
 from torchsolve.index.page import page_files
 from torchsolve.index.pages import PAGE_LIMIT
 from torchsolve.index.settings import IndexSettings
@@ -60,7 +60,7 @@ class FlatPages:
             entry = Entry({**cached.head, **freshness(response)}, cached.body)
         else:
             raise_for_status(response.status, response.url)
-            body = json.dumps(read_files(response))
+            body = json.dumps(read_page(response)[0])
             entry = Entry({"dated": False, **freshness(response)}, body)
         if storable(response):
             self._cache.write("flat", key, entry)

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -26,6 +26,7 @@ from packaging.version import InvalidVersion, Version
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.http import Response
+from torchsolve.model.package import PageFacts
 from torchsolve.wheel.filename import parse_sdist, variant_label
 
 ACCEPT = (
@@ -51,16 +52,18 @@ class Listing:
         prefix: what all URLs start with.
         dated: whether every file has an upload time.
         notes: what was set aside by name.
+        about: what the page says of the project.
     """
 
     text: str
     prefix: str
     dated: bool
     notes: tuple[str, ...]
+    about: PageFacts = field(default_factory=PageFacts)
 
 
-def read_files(response: Response) -> list[RawFile]:
-    """The files of a page, as PEP 691 writes them, with absolute URLs.
+def read_page(response: Response) -> tuple[list[RawFile], PageFacts]:
+    """The files of a page, as PEP 691 writes them, with absolute URLs, and what else it says.
 
     Raises UnknownError ``bad-index-page`` where it is neither JSON nor HTML of the simple API.
     """
@@ -72,10 +75,14 @@ def read_files(response: Response) -> list[RawFile]:
 
 
 def read_listing(name: NormalizedName, response: Response) -> Listing:
-    """The usable files of a project's page. Raises UnknownError as ``read_files`` does."""
-    files = read_files(response)
+    """The usable files of a project's page, of a quarantined one none (PEP 792).
+
+    Raises UnknownError as ``read_page`` does.
+    """
+    files, about = read_page(response)
     with _well_formed(response.url):
-        return distill(name, files)
+        found = distill(name, () if about.status == "quarantined" else files)
+        return replace(found, about=about)
 
 
 @contextmanager
@@ -91,7 +98,7 @@ def _well_formed(url: str) -> Iterator[None]:
         ) from None
 
 
-def _from_json(response: Response) -> list[RawFile]:
+def _from_json(response: Response) -> tuple[list[RawFile], PageFacts]:
     page = json.loads(response.body)
     version = str(page["meta"]["api-version"])
     if version.partition(".")[0] != "1":
@@ -99,7 +106,18 @@ def _from_json(response: Response) -> list[RawFile]:
     for file in page["files"]:
         file["url"] = _absolute(response.url, file["url"])
     files: list[RawFile] = page["files"]
-    return files
+    return files, _about(page, page["meta"])
+
+
+def _about(page: Mapping[str, Any], meta: Mapping[str, Any]) -> PageFacts:
+    status = page.get("project-status") or {}
+    word = status.get("status") or "active"
+    return PageFacts(
+        "" if word == "active" else " ".join(str(word).split()),
+        " ".join(str(status.get("reason") or "").split()),
+        tuple(map(str, meta.get("tracks") or ())),
+        tuple(map(str, page.get("alternate-locations") or ())),
+    )
 
 
 def _absolute(base: str, url: str) -> str:
@@ -107,14 +125,17 @@ def _absolute(base: str, url: str) -> str:
     return url if plain else split_auth(urljoin(base, url))[0]
 
 
-def _from_html(response: Response) -> list[RawFile]:
+def _from_html(response: Response) -> tuple[list[RawFile], PageFacts]:
     from pypi_simple import RepositoryPage, UnsupportedRepoVersionError
 
     try:
         page = RepositoryPage.from_html(response.body, base_url=response.url)
     except UnsupportedRepoVersionError as error:
         raise ValueError(str(error)) from None
-    return [_from_link(link.url, link.attrs) for link in page.links]
+    status = {"status": page.status, "reason": page.status_reason}
+    said = {"project-status": status, "alternate-locations": page.alternate_locations}
+    files = [_from_link(link.url, link.attrs) for link in page.links]
+    return files, _about(said, {"tracks": page.tracks})
 
 
 def _from_link(url: str, attributes: Mapping[str, str | list[str]]) -> RawFile:

@@ -55,7 +55,7 @@ class MetadataReader:
         if kept is not None and (self._settings.offline or not _is_outdated(kept, file)):
             # An entry that another version of a parser wrote may not suit this one.
             with suppress(KeyError, ValueError):
-                return _decode(kept, file)
+                return _own(_decode(kept, file), file)
         if file.url is None:
             raise UnknownError(
                 "no-address", "nothing is known of where it is", origin=file.filename
@@ -64,7 +64,7 @@ class MetadataReader:
             raise offline_miss(f"the metadata of {file.filename}", file.name)
         fetched = self._fetched(file, file.url)
         self._cache.write("metadata", key, fetched)
-        return _decode(fetched, file)
+        return _own(_decode(fetched, file), file)
 
     def _fetched(self, file: IndexFile, url: str) -> Entry:
         try:
@@ -207,6 +207,18 @@ def _decode(entry: Entry, file: IndexFile) -> DistMetadata:
         extras=body["extras"],
         notes=body["notes"],
         strength=Strength(body.get("strength", Strength.DECLARED)),
+    )
+
+
+def _own(metadata: DistMetadata, file: IndexFile) -> DistMetadata:
+    """Metadata that speaks of this file. Raises UnknownError ``bad-metadata`` where it does not."""
+    if metadata.name == file.name and metadata.version == file.version:
+        return metadata
+    raise UnknownError(
+        "bad-metadata",
+        f"its metadata says {metadata.name} {metadata.version}",
+        origin=file.filename,
+        hint="installers refuse such a file: choose another version",
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from hashlib import pbkdf2_hmac, sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
@@ -20,7 +22,7 @@ from torchsolve.index.http import Http, Response, raise_for_status
 from torchsolve.index.listing import ACCEPT, Listing, read_listing
 from torchsolve.index.page import page_files
 from torchsolve.index.settings import IndexSettings
-from torchsolve.model.package import IndexPage
+from torchsolve.model.package import IndexPage, PageFacts
 
 PAGE_LIMIT = 64 * 1024 * 1024
 
@@ -60,7 +62,8 @@ class Pages:
             return None
         cutoff = None if whole else self._settings.exclude_newer
         files = page_files(name, index.label, entry.body, entry.head["prefix"], cutoff)
-        return IndexPage(name, tuple(files), tuple(entry.head["notes"]))
+        about = _about(entry.head.get("about", ()))
+        return IndexPage(name, tuple(files), tuple(entry.head["notes"]), about)
 
     def _entry(self, index: Index, name: NormalizedName) -> Entry:
         kind = f"pages/{self._folder(index)}"
@@ -68,7 +71,7 @@ class Pages:
         if cached is not None and usable(cached, self._settings):
             return cached
         if index.url is not None and index.url.startswith("file:"):
-            return _make_entry(_local_page(f"{_root(index)}{name}/", name))
+            return _make_entry(_local_page(page_url(index, name), name))
         if self._settings.offline:
             raise offline_miss(f"the page of {name} on index {index.label}", name)
         return self._ask(index, name, cached, kind)
@@ -86,7 +89,7 @@ class Pages:
 
     def _ask(self, index: Index, name: NormalizedName, cached: Entry | None, kind: str) -> Entry:
         headers = {"Accept": ACCEPT, **conditions(cached)}
-        response = self._http.get(f"{_root(index)}{name}/", limit=PAGE_LIMIT, headers=headers)
+        response = self._http.get(page_url(index, name), limit=PAGE_LIMIT, headers=headers)
         if response.status == 304 and cached is not None:
             entry = Entry({**cached.head, **freshness(response)}, cached.body)
         elif _is_missing(index, response):
@@ -106,6 +109,11 @@ def _key(root: str, auth: Auth | None) -> str:
     # Slow on purpose: the name of a folder must not let a password be guessed.
     secret = "\0".join(auth).encode()
     return pbkdf2_hmac("sha256", secret, root.encode(), 100_000, dklen=16).hex()
+
+
+def page_url(index: Index, name: str) -> str:
+    """Where a project's page is."""
+    return f"{_root(index)}{name}/"
 
 
 def _root(index: Index) -> str:
@@ -133,9 +141,16 @@ def _make_entry(found: Listing | None, response: Response | None = None) -> Entr
         "prefix": listing.prefix,
         "dated": listing.dated,
         "notes": list(listing.notes),
+        "about": list(astuple(listing.about)),
         **(freshness(response) if response else {}),
     }
     return Entry(head, listing.text)
+
+
+def _about(kept: Iterable[Any]) -> PageFacts:
+    """What the head of an entry keeps; an older one kept nothing."""
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in kept]
+    return PageFacts(*values)
 
 
 def _local_page(url: str, name: NormalizedName) -> Listing | None:

@@ -52,12 +52,29 @@ class IndexFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What a page says of its project, beside the files.
+
+    Attributes:
+        status: PEP 792: ``archived``, ``deprecated``, ``quarantined``; empty for an active one.
+        reason: why, in the index's words; empty without.
+        tracks, alternates: PEP 708: pages of other indexes that are the same project.
+    """
+
+    status: str = ""
+    reason: str = ""
+    tracks: tuple[str, ...] = ()
+    alternates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class IndexPage:
     """A project page: its files, and notes on what was set aside (PEP 825 names and the like)."""
 
     name: NormalizedName
     files: tuple[IndexFile, ...]
     notes: tuple[str, ...] = ()
+    about: PageFacts = PageFacts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from torchsolve.model.target import Target
 from torchsolve.solve.question import Rules
 
 # torch's own index gives no times; the date of the cell's release (matrices/torch.toml) bounds it.
-_WITHOUT_TIMES = ("torch", "project", "direct")
+WITHOUT_TIMES = ("torch", "project", "direct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _in_time(file: IndexFile, rules: Rules) -> bool:
     if rules.exclude_newer is None:
         return True
     if file.upload_time is None:
-        return file.index in _WITHOUT_TIMES
+        return file.index in WITHOUT_TIMES
     return file.upload_time < rules.exclude_newer
 
 
@@ -194,6 +194,14 @@ def wheel_options(
         )
         for wheel in usable
     )
+
+
+def why_held_back(option: Option) -> str:
+    """Why a usable option is not taken for a requirement that contains it (PEP 592, PEP 440)."""
+    if option.file is not None and option.file.yanked is not None:
+        why = f" ({option.file.yanked})" if option.file.yanked else ""
+        return f"was yanked by its publisher{why}, and is taken by an exact pin alone"
+    return "is a pre-release, and none is asked for"
 
 
 def why_unusable(files: Iterable[IndexFile], target: Target, rules: Rules) -> str | None:

@@ -20,7 +20,13 @@ from torchsolve.model.package import Declared, DistMetadata, IndexFile, IndexPag
 from torchsolve.model.target import Target
 from torchsolve.solve.installed import installed_option
 from torchsolve.solve.masks import specifier_mask
-from torchsolve.solve.options import Option, index_options, wheel_options, why_unusable
+from torchsolve.solve.options import (
+    Option,
+    index_options,
+    wheel_options,
+    why_held_back,
+    why_unusable,
+)
 from torchsolve.solve.question import Question, Rules
 from torchsolve.solve.sources import DirectReader, Index
 
@@ -219,24 +225,37 @@ class Shelf:
         if len(files) > 1:
             self._library.index.prefetch_metadata(files)
 
+    def shadowed(self, name: NormalizedName) -> str | None:
+        """Another index that has the name too; see ``Index.shadowed``."""
+        return self._library.index.shadowed(name)
+
     def unusable(self, requirement: Requirement) -> tuple[Evidence, ...]:
         """Why no option fits the requirement: its versions one by one, newest first."""
         package = self.package(make_key(requirement.name))
+        held_back = [
+            _unusable(f"{package.name} {option.version}", why_held_back(option), package.name)
+            for i, option in enumerate(package.options)
+            if requirement.specifier.contains(option.version, prereleases=True)
+            and not package.admitted(requirement.specifier) >> i & 1
+        ]
         usable = {option.version for option in package.options}
         files = self._library.index.whole_page(package.name).files
         by_version: dict[Version, list[IndexFile]] = {}
         for file in files:
             if file.version not in usable and requirement.specifier.contains(file.version):
                 by_version.setdefault(file.version, []).append(file)
-        reasons = []
+        reasons = held_back
         for version in sorted(by_version, reverse=True):
             reason = why_unusable(by_version[version], self._question.target, self._rules)
             if reason:
                 reasons.append(_unusable(f"{package.name} {version}", reason, package.name))
         return tuple(reasons) or (self._no_version(package.name, files),)
 
-    @staticmethod
-    def _no_version(name: NormalizedName, files: Sequence[IndexFile]) -> Evidence:
+    def _no_version(self, name: NormalizedName, files: Sequence[IndexFile]) -> Evidence:
+        page = self._library.package(name).page
+        if page is not None and page.about.status == "quarantined":
+            why = f": {page.about.reason}" if page.about.reason else ""
+            return _unusable(name, f"is quarantined by its index{why}", name)
         if not files:
             return _unusable(name, "is on no index that was asked", name)
         versions = [file.version for file in files]

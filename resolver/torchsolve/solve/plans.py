@@ -27,6 +27,7 @@ from torchsolve.solve.options import Option, is_compiled
 from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Companion
+from torchsolve.solve.remarks import remarks
 from torchsolve.solve.runtime import (
     driver_minimum,
     gpu_coverage,
@@ -82,7 +83,10 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         disagreements=_contradictions(context) if problem.question.place else (),
         companions=_companions(problem, picks),
         needs_compiler=needs_compiler(pins, context.tables),
-        notes=tuple(note for project in context.projects for note in project.notes),
+        notes=(
+            *(note for project in context.projects for note in project.notes),
+            *remarks(problem, picks),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata
 from torchsolve.model.plan import WheelVerdict
@@ -35,6 +36,8 @@ from torchsolve.solve.sources import DirectReader, Prover
 
 CLAIMED = Strength.CLAIMED
 Parent = tuple[str, int]
+# Errors that speak of one file: it is excluded, and another version may serve.
+_DEFECTIVE = ("bad-metadata", "not-a-wheel", "not-an-sdist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Problem:
 
     Attributes:
         roots: what the demanding facts ask for.
+        defects: options whose file turned out to be defective, and how.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Problem:
         self._library = library
         self._edges: dict[Parent, tuple[Edge, ...]] = {}
         self._drops: dict[Parent, tuple[Drop, ...]] = {}
+        self.defects: dict[Parent, Evidence] = {}
         self._demanded = question.demanded()
         self._bounds: dict[str, list[Edge]] = {}
         self.roots: tuple[Edge, ...] = self._read_facts()
@@ -197,11 +202,24 @@ class Problem:
             yield from self._claim_edges(package.name, option, parent)
         if self.rules.names_only and option.wheel is not None:
             return
-        metadata = self.shelf.metadata(package.name, option)
+        try:
+            metadata = self.shelf.metadata(package.name, option)
+        except UnknownError as error:
+            if error.reference not in _DEFECTIVE:
+                raise
+            yield self._defect(f"{package.name} {option.version}", error, parent)
+            return
         if metadata is not None:
             if not package.extra:
                 yield from self._python_edge(metadata, parent)
             yield from self._declared_edges(package, metadata, parent)
+
+    def _defect(self, label: str, error: UnknownError, parent: Parent) -> Edge:
+        """A file that no installer takes rules itself out, as in pip and uv."""
+        text = f"cannot be installed: {error.message}"
+        evidence = Evidence(label, text, Strength.DECLARED, error.origin)
+        self.defects[parent] = evidence
+        return Edge(PYTHON, 0, evidence, parent)
 
     def _claim_edges(self, name: NormalizedName, option: Option, parent: Parent) -> Iterator[Edge]:
         label, wheel = f"{name} {option.version}", option.wheel

@@ -28,6 +28,9 @@ class Index(Protocol):
     def whole_page(self, name: NormalizedName) -> IndexPage:
         """The same with the files that a cut-off date hides, to explain with."""
 
+    def shadowed(self, name: NormalizedName) -> str | None:
+        """The label of another index that has the name too, and nobody says it is the same."""
+
     def metadata(self, file: IndexFile) -> DistMetadata:
         """Core metadata of one file."""
 

@@ -1,0 +1,92 @@
+"""What a user should know of the pages and files behind a plan, one line each.
+
+Nothing here changes a plan: withdrawn files that a pin asked for, projects that their index calls
+archived or deprecated (PEP 792), names that two indexes have (PEP 708), files that were not looked
+at because of their name, and what the cut-off date could not be held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.utils import NormalizedName
+
+from torchsolve.model.package import IndexPage
+from torchsolve.solve.options import WITHOUT_TIMES, Option
+from torchsolve.solve.problem import Problem
+
+_SHOWN = 3
+
+
+def remarks(problem: Problem, picks: dict[str, int]) -> tuple[str, ...]:
+    """The lines, by package."""
+    lines: list[str] = []
+    for key in sorted(picks):
+        if key.startswith("<") or "[" in key:
+            continue
+        package = problem.package(key)
+        option = package.options[picks[key]]
+        lines += _of_file(package.name, option, problem)
+        if package.page is not None:
+            lines += _of_page(package.page, option, problem)
+    defects = [evidence for _, evidence in sorted(problem.defects.items())]
+    lines += [f"{said.subject} is not considered: it {said.statement}" for said in defects]
+    return tuple(lines)
+
+
+def _of_file(name: NormalizedName, option: Option, problem: Problem) -> Iterator[str]:
+    file = option.file
+    if file is None:
+        return
+    if file.yanked is not None:
+        why = f": {file.yanked}" if file.yanked else ""
+        yield f"{name} {option.version} was yanked by its publisher{why}; an exact pin asks for it"
+    undated = problem.rules.exclude_newer is not None and file.upload_time is None
+    if undated and file.index == "torch":
+        yield (
+            f"{name} {option.version}: the torch index gives no upload time; the cut-off is held "
+            "against the date of the torch release"
+        )
+    metadata = problem.shelf.metadata(name, option)
+    if metadata is not None:
+        yield from metadata.notes
+
+
+def _of_page(page: IndexPage, option: Option, problem: Problem) -> Iterator[str]:
+    about = page.about
+    if about.status:
+        why = f": {about.reason}" if about.reason else ""
+        yield f"{page.name} is called {about.status} by its index{why}"
+    if page.notes:
+        yield _summary(page)
+    if problem.rules.exclude_newer is not None:
+        undated = [
+            file.filename
+            for file in page.files
+            if file.upload_time is None and file.index not in WITHOUT_TIMES
+        ]
+        if undated:
+            yield (
+                f"{page.name}: the cut-off leaves out {_listed(undated)}: "
+                "the index gives no upload time"
+            )
+    if option.file is not None and "://" in option.file.index:
+        other = problem.shelf.shadowed(page.name)
+        if other is not None:
+            yield (
+                f"{page.name} comes from {option.file.index}; the {other} index has a project of "
+                "that name too, and neither says that they are one (PEP 708)"
+            )
+
+
+def _summary(page: IndexPage) -> str:
+    names = [note.partition(" is set aside: ")[0] for note in page.notes]
+    reasons = {note.partition(" is set aside: ")[2].split(" ")[0] for note in page.notes}
+    what = "wheel variants" if reasons == {"wheel"} else "files"
+    return f"{page.name}: {what} that are not considered: {_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(sorted(names)[:_SHOWN]) + more
