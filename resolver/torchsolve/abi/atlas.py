@@ -69,6 +69,12 @@ class Atlas:
         self._folder = folder
         self._histories: dict[str, bytes] = {}
         self._facts: dict[int, ReleaseFacts] = {}
+        # A judge asks thousands of times: making a version's public part costs more than the rest.
+        self._asked: dict[tuple[Version, CudaTag | None], ReleaseFacts | None] = {}
+
+    @cached_property
+    def _versions(self) -> tuple[Version, ...]:
+        return tuple(Version(build.version) for build in self.builds)
 
     @cached_property
     def builds(self) -> tuple[Build, ...]:
@@ -78,12 +84,18 @@ class Atlas:
     @cached_property
     def releases(self) -> tuple[Version, ...]:
         """Releases whose default build was read, oldest first."""
-        return tuple(Version(build.version) for build in self.builds if build.default)
+        return tuple(
+            v for v, build in zip(self._versions, self.builds, strict=True) if build.default
+        )
 
     def release(self, version: Version, cuda: CudaTag | None = None) -> ReleaseFacts | None:
         """Facts of the default build, or of that tag's; None where it was not read."""
-        column = self._columns.get((version.public, cuda))
-        return None if column is None else self._column_facts(column)
+        try:
+            return self._asked[version, cuda]
+        except KeyError:
+            column = self._columns.get((version.public, cuda))
+            found = None if column is None else self._column_facts(column)
+            return self._asked.setdefault((version, cuda), found)
 
     def missing(
         self, version: Version, names: Iterable[str], cuda: CudaTag | None = None
@@ -110,14 +122,15 @@ class Atlas:
 
     def first_with(self, name: str) -> Version | None:
         """The oldest release whose default build exports the name; None where none does."""
-        return next(iter(self.releases_with(name)), None)
+        rows = zip(self._versions, self.builds, self._history(name), strict=True)
+        return next((v for v, build, library in rows if library and build.default), None)
 
     def releases_with(self, name: str) -> tuple[Version, ...]:
         """Releases whose default builds export the name, oldest first."""
         history = self._history(name)
         return tuple(
-            Version(build.version)
-            for build, library in zip(self.builds, history, strict=True)
+            version
+            for version, build, library in zip(self._versions, self.builds, history, strict=True)
             if library and build.default
         )
 

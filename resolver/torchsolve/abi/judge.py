@@ -9,7 +9,7 @@ of dlopen(RTLD_NOW) over 13 releases.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from packaging.version import Version
@@ -34,6 +34,7 @@ from torchsolve.model.binary import Cause, ElfFile, Judgement, WheelBinary
 
 LOADS, LINKS, REFUTED, UNKNOWN, PURE = "loads", "links", "refuted", "unknown", "pure"
 _ORDER = (REFUTED, UNKNOWN, LINKS, LOADS)
+_NONE = "it uses no torch"
 _DIGITS = re.compile(r"\d+")
 
 
@@ -76,6 +77,9 @@ class Judge:
         self._siblings = Siblings(binary)
         self._beside = (atlas, host, _stems(atlas))
         self._opened: dict[tuple[str, ...], tuple[Wanted, bool]] = {}
+        self._needs = frozenset(soname for file in binary.files for soname in file.needed)
+        self._closures: dict[tuple[str, frozenset[str]], Closure] = {}
+        self._judged: dict[tuple[str, Version], Judgement] = {}
 
     def wheel(self, version: Version) -> Judgement:
         """The weakest of its files' verdicts.
@@ -95,10 +99,17 @@ class Judge:
         chosen = [j for j in found if not (_lacks_library(j) and _kin(j.member) in serving)]
         if any(j.cause is not Cause.PYTHON for j in chosen):
             chosen = [j for j in chosen if j.cause is not Cause.PYTHON]
-        return min(chosen, key=lambda judgement: _ORDER.index(judgement.verdict))
+        # Of equals the one that uses torch tells more.
+        return min(chosen, key=lambda found: (_ORDER.index(found.verdict), found.reason == _NONE))
 
     def file(self, file: ElfFile, version: Version) -> Judgement:
         """The verdict of one file, opened after ``import torch``."""
+        key = file.member, version
+        if key not in self._judged:
+            self._judged[key] = self._judge(file, version)
+        return self._judged[key]
+
+    def _judge(self, file: ElfFile, version: Version) -> Judgement:
         if file.unread:
             return _unknown(file, f"{file.member} cannot be read: {file.unread}")
         release = self._atlas.release(version)
@@ -106,7 +117,7 @@ class Judge:
             return _unknown(file, f"torch {version} is not in the atlas: torchsolve atlas extend")
         if file.machine != "x86_64":
             return _unknown(file, f"it is for {file.machine}; the atlas holds x86_64 alone")
-        opened = closure(self._siblings, file, release.mapped.__contains__)
+        opened = self._closure(file, release.mapped)
         if unread := next((one for one in opened.files if one.unread), None):
             return _unknown(file, f"{unread.member} cannot be read: {unread.unread}")
         want, is_stable = self._wanted(opened.files)
@@ -115,6 +126,12 @@ class Judge:
             if answer := question(case):
                 return answer
         return _by_layout(case, self._built)
+
+    def _closure(self, file: ElfFile, mapped: Collection[str]) -> Closure:
+        key = file.member, self._needs.intersection(mapped)
+        if key not in self._closures:
+            self._closures[key] = closure(self._siblings, file, key[1].__contains__)
+        return self._closures[key]
 
     def _wanted(self, files: tuple[ElfFile, ...]) -> tuple[Wanted, bool]:
         members = tuple(file.member for file in files)
@@ -279,7 +296,7 @@ def _nobodys(case: _Case) -> Judgement | None:
 def _by_layout(case: _Case, built: BuiltWith) -> Judgement:
     loads = Judgement(LOADS, member=case.file.member)
     if not case.want.torch and not case.want.hints:
-        return replace(loads, reason="it uses no torch")
+        return replace(loads, reason=_NONE)
     if case.is_stable:
         return replace(loads, reason="it uses the stable ABI of torch alone")
     minor = f"{case.version.major}.{case.version.minor}"

@@ -13,7 +13,7 @@ from torchsolve.wheel.elf_python import python_abi
 from torchsolve.wheel.elf_source import BytesSource, Source, Unreadable
 from torchsolve.wheel.elf_strings import Strings, read_strings
 from torchsolve.wheel.elf_tables import read_symbols, string_table, version_needs
-from torchsolve.wheel.fatbin import read_gpu
+from torchsolve.wheel.fatbin import device_code, read_gpu
 
 
 def read_elf(
@@ -30,7 +30,7 @@ def read_elf(
     source = BytesSource(data) if isinstance(data, bytes | memoryview) else data
     try:
         image = read_image(source)
-        found = read_strings(source, ((0, source.reach),)) if strings else Strings()
+        found = _strings(source, image) if strings else Strings()
         entries = dynamic_entries(image)
         return _elf_file(image, entries, member, found, read_gpu(image) if gpu else None)
     except Unreadable as reason:
@@ -83,6 +83,10 @@ def _elf_file(
         compilers=found.compilers,
         gpu=gpu,
     )
+
+
+def _strings(source: Source, image: Image) -> Strings:
+    return read_strings(source, ((0, source.reach),), device_code=device_code(image))
 
 
 def _paths(values: list[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ nothing of the release.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchsolve.wheel.elf_source import Source, chunks
@@ -17,6 +18,7 @@ _CHECK = re.compile(rb'torch/include/([!-!#-~]{1,200}?\.(?:h|hpp|cuh|inl))":(\d{
 _TOOLKIT = re.compile(rb"(?:release |V)(\d{1,2}\.\d{1,2})(?:, V|\.\d{1,3}\b)")
 _TOOLS = b"Cuda compilation tools, "
 _OVERLAP = 512
+Ranges = tuple[tuple[int, int], ...]
 # A library that is opened at run time is asked for these by name, as one that is linked is.
 _COMPILERS = (
     (b"nvrtcCompileProgram\0", "nvrtc"),
@@ -34,22 +36,44 @@ class Strings:
     compilers: tuple[str, ...] = ()
 
 
-def read_strings(source: Source, ranges: tuple[tuple[int, int], ...]) -> Strings:
-    """What the given ``(start, end)`` ranges of a file say."""
+def read_strings(source: Source, ranges: Ranges, *, device_code: Ranges = ()) -> Strings:
+    """What the given ``(start, end)`` ranges of a file say.
+
+    ``device_code``: ranges where no host compiler put anything, most of a large file; they are
+    asked for toolkits alone.
+    """
     checks: set[tuple[str, int]] = set()
     toolkits: set[str] = set()
     compilers: set[str] = set()
-    for start, end in ranges:
-        for _, block in chunks(source, start, end, _OVERLAP):
-            if b"torch/include/" in block:
-                checks |= {(m[1].decode(), int(m[2])) for m in _CHECK.finditer(block)}
-            toolkits |= _toolkits(block)
-            compilers |= {name for text, name in _COMPILERS if text in block}
+    for block in _blocks(source, _outside(ranges, device_code)):
+        if b"torch/include/" in block:
+            checks |= {(m[1].decode(), int(m[2])) for m in _CHECK.finditer(block)}
+        toolkits |= _toolkits(block)
+        compilers |= {name for text, name in _COMPILERS if text in block}
+    for block in _blocks(source, device_code):
+        toolkits |= _toolkits(block)
     return Strings(
         tuple(sorted(checks)),
         tuple(sorted(toolkits, key=lambda text: tuple(map(int, text.split("."))))),
         tuple(sorted(compilers)),
     )
+
+
+def _blocks(source: Source, ranges: Ranges) -> Iterator[bytes]:
+    for start, end in ranges:
+        for _, block in chunks(source, start, end, _OVERLAP):
+            yield block
+
+
+def _outside(ranges: Ranges, holes: Ranges) -> Ranges:
+    for start, end in holes:
+        ranges = tuple(
+            part
+            for a, b in ranges
+            for part in ((a, min(b, start)), (max(a, end), b))
+            if part[0] < part[1]
+        )
+    return ranges
 
 
 def _toolkits(block: bytes) -> set[str]:

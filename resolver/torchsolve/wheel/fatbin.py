@@ -129,6 +129,18 @@ def _digits(name: str) -> str:
     return name.partition("_")[2]
 
 
+def device_code(image: Image) -> tuple[tuple[int, int], ...]:
+    """Where GPU code lies, ``(start, end)``, as far as there is a file to it.
+
+    Nothing where the section headers are out of reach: then it may lie anywhere.
+    """
+    if image.source.reach < image.source.size or not read_sections(image):
+        return ()
+    size = image.source.size
+    found = ((start, min(end, size)) for _, start, end in _ranges(image))
+    return tuple(pair for pair in found if pair[0] < pair[1])
+
+
 def _order(name: str) -> tuple[int, str]:
     digits = "".join(c for c in name if c.isdigit())
     return int(digits or 0), name
