@@ -12,11 +12,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchsolve.abi.survey import FileSurvey, Survey
-from torchsolve.model.binary import Judgement, WheelBinary
+from torchsolve.facts import load_facts
+from torchsolve.model.binary import Judgement, WheelBinary, general_code
 from torchsolve.model.evidence import Disagreement, Evidence, Strength
 from torchsolve.model.package import DistMetadata
 from torchsolve.model.version import dotted_key
 from torchsolve.wheel.claims import Claims
+from torchsolve.wheel.variant import VariantClaims, read_variant
 
 
 def contradictions(
@@ -39,8 +41,78 @@ def contradictions(
                 (declared.evidence, fact)
                 for fact in _torch_refuted(subject, binary, survey, str(requirement.specifier))
             ]
+    rows += _variant(subject, binary, survey)
     first = dict(reversed(rows))
     return tuple(Disagreement(subject, claim, first[claim]) for claim in dict(rows))
+
+
+def _variant(
+    subject: str, binary: WheelBinary, survey: Survey
+) -> Iterator[tuple[Evidence, Evidence]]:
+    """What ``variant.json`` says that the files do not bear out."""
+    said = read_variant(binary.variant, subject)
+    if said is None:
+        return
+    for feature, facts in (
+        ("abi_dependency :: torch", _variant_torch(subject, binary, survey, said)),
+        ("nvidia :: sm_arch", _variant_codes(subject, binary, said)),
+        ("nvidia :: cuda_version_lower_bound", _variant_floor(subject, binary, survey, said)),
+        ("nvidia :: cuda_version_upper_bound", _variant_ceiling(subject, binary, survey, said)),
+    ):
+        claim = next((e for e in said.evidence if f" {feature} :: " in e.statement), None)
+        yield from ((claim, fact) for fact in facts if claim is not None)
+
+
+def _variant_torch(
+    subject: str, binary: WheelBinary, survey: Survey, said: VariantClaims
+) -> Iterator[Evidence]:
+    """Each release prefix for itself: a variant is promised to work with all that it names."""
+    for specifier in said.specifiers:
+        yield from _torch_refuted(subject, binary, survey, specifier)
+    built = survey.built
+    if said.torch and built.torch and not any(_admits(s, built.releases) for s in said.specifiers):
+        why = built.evidence[-1] if built.evidence else ""
+        statement = f"was built with torch {built.torch}"
+        yield Evidence(subject, statement, Strength.PROVEN, f"{_where(binary)} {why}".strip())
+
+
+def _variant_codes(subject: str, binary: WheelBinary, said: VariantClaims) -> Iterator[Evidence]:
+    codes = [file for file in general_code(binary.files) if file.gpu and not file.gpu.unread]
+    for file in codes:
+        has = (*file.gpu.sass, *(arch for arch, _ in file.gpu.ptx)) if file.gpu else ()
+        lacking = [code for code in (*said.sass, *said.ptx) if code not in has]
+        if lacking:
+            statement = f"has no {', '.join(lacking)}, only {' '.join(has)}"
+            origin = f"{_where(binary)} {file.member}"
+            yield Evidence(subject, statement, Strength.PROVEN, origin)
+
+
+def _variant_floor(
+    subject: str, binary: WheelBinary, survey: Survey, said: VariantClaims
+) -> Iterator[Evidence]:
+    """The driver's CUDA has to be of the run time's major at least, and to know the PTX's ISA."""
+    floor, runtime = said.cuda_from, survey.cuda_runtime
+    if floor and runtime and dotted_key(floor) < (int(runtime),):
+        yield Evidence(subject, f"needs libcudart.so.{runtime}", Strength.PROVEN, _where(binary))
+    ptx = load_facts().drivers.ptx
+    for file in binary.files:
+        isas = {isa for _, isa in file.gpu.ptx if isa in ptx} if file.gpu else set()
+        newest = max(isas, key=dotted_key, default=None)
+        alone = newest is not None and file.gpu is not None and not file.gpu.sass
+        if floor and newest and alone and dotted_key(ptx[newest][0]) > dotted_key(floor):
+            statement = f"has PTX alone, of ISA {newest}, which drivers before CUDA "
+            statement += f"{ptx[newest][0]} do not compile"
+            origin = f"{_where(binary)} {file.member}"
+            yield Evidence(subject, statement, Strength.PROVEN, origin)
+
+
+def _variant_ceiling(
+    subject: str, binary: WheelBinary, survey: Survey, said: VariantClaims
+) -> Iterator[Evidence]:
+    below, runtime = said.cuda_below, survey.cuda_runtime
+    if below and runtime and dotted_key(below) <= (int(runtime),):
+        statement = f"needs libcudart.so.{runtime}, which no such driver serves"
+        yield Evidence(subject, statement, Strength.PROVEN, _where(binary))
 
 
 def proof(subject: str, binary: WheelBinary, judgement: Judgement, torch: Version) -> Evidence:

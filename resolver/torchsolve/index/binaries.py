@@ -27,7 +27,7 @@ from torchsolve.index.ranges import RangeFile, RangesRefusedError
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.model.package import IndexFile
-from torchsolve.wheel.binary import may_be_binary, read_binaries
+from torchsolve.wheel.binary import may_be_binary, read_binaries, read_variant_text
 from torchsolve.wheel.elf import read_elf, read_leading
 from torchsolve.wheel.elf_source import Unreadable
 from torchsolve.wheel.record import distil, dump_binary, load_binary
@@ -98,7 +98,7 @@ class BinaryReader:
             archive = RangeFile(self._http, url)
         except RangesRefusedError:
             return None
-        members = _directory(archive, file.filename)
+        members, variant = _directory(archive, file.filename)
         with ThreadPoolExecutor(_THREADS, "binaries") as pool:
             read = partial(_read_member, archive, scratch=self._cache.scratch(), gpu=gpu)
             rows = [row for row in pool.map(read, members) if row is not None]
@@ -112,6 +112,7 @@ class BinaryReader:
             bytes_read=archive.held + sum(row.fetched for row in rows),
             bytes_total=archive.size,
             whole=tuple(row.elf.member for row in rows if row.whole),
+            variant=variant,
         )
 
 
@@ -124,15 +125,19 @@ def _tells_gpu(binary: WheelBinary) -> bool:
     return all(f.unread or (f.gpu and f.gpu.fatbins is not None) for f in binary.files)
 
 
-def _directory(archive: RangeFile, filename: str) -> list[zipfile.ZipInfo]:
-    """Members that may be ELF files, by name. Raises UsageError ``not-a-wheel``."""
+def _directory(archive: RangeFile, filename: str) -> tuple[list[zipfile.ZipInfo], str | None]:
+    """Members that may be ELF files, by name, and the text of ``variant.json``.
+
+    Raises UsageError ``not-a-wheel``.
+    """
     try:
         with zipfile.ZipFile(io.BufferedReader(archive)) as opened:
             members = [info for info in opened.infolist() if may_be_binary(info.filename)]
+            variant = read_variant_text(opened)
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         message = f"it is no zip archive that can be read ({error})"
         raise UsageError("not-a-wheel", message, origin=filename) from None
-    return sorted(members, key=lambda info: info.filename)
+    return sorted(members, key=lambda info: info.filename), variant
 
 
 @dataclass(frozen=True, slots=True)

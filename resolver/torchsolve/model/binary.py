@@ -137,6 +137,7 @@ class WheelBinary:
         bytes_read, bytes_total: of the wheel file.
         whole: members that had to be read to their end for their symbols: their tables are not at
             the front, as where ``patchelf`` moved the strings.
+        variant: the text of its ``variant.json`` (PEP 825), None where it has none.
     """
 
     filename: str
@@ -147,6 +148,7 @@ class WheelBinary:
     bytes_read: int = 0
     bytes_total: int = 0
     whole: tuple[str, ...] = ()
+    variant: str | None = None
 
 
 def general_code(files: Iterable[ElfFile]) -> tuple[ElfFile, ...]:

@@ -21,6 +21,7 @@ from typing import IO
 
 from torchsolve.errors import UsageError
 from torchsolve.model.binary import ElfFile, WheelBinary
+from torchsolve.wheel import variant
 from torchsolve.wheel.elf import read_elf
 from torchsolve.wheel.elf_source import CHUNK, BytesSource, FileSource, Source
 
@@ -48,7 +49,7 @@ def read_binaries(source: Path | IO[bytes], filename: str, *, gpu: bool = False)
     with _stream(source, filename) as stream:
         digest = _sha256(stream)
         total = stream.seek(0, io.SEEK_END)
-        files, unread = _read_members(stream, gpu)
+        files, unread, label = _read_members(stream, gpu)
     return WheelBinary(
         filename,
         digest,
@@ -57,6 +58,7 @@ def read_binaries(source: Path | IO[bytes], filename: str, *, gpu: bool = False)
         unread=tuple(unread),
         bytes_read=total,
         bytes_total=total,
+        variant=label,
     )
 
 
@@ -86,13 +88,29 @@ def _not_a_wheel(why: str, origin: str) -> UsageError:
     return UsageError("not-a-wheel", why, origin=origin, hint="fetch the file again")
 
 
-def _read_members(stream: IO[bytes], gpu: bool) -> tuple[list[ElfFile], list[tuple[str, str]]]:
+def _read_members(
+    stream: IO[bytes], gpu: bool
+) -> tuple[list[ElfFile], list[tuple[str, str]], str | None]:
     with zipfile.ZipFile(stream) as archive, ThreadPoolExecutor(_THREADS, "members") as pool:
         members = [info for info in archive.infolist() if may_be_binary(info.filename)]
         members.sort(key=lambda info: info.filename)
         found = pool.map(partial(_read_member, archive, gpu=gpu), members)
         files = [file for file in found if file is not None]
-    return files, [(file.member, file.unread) for file in files if file.unread]
+        label = read_variant_text(archive)
+    return files, [(file.member, file.unread) for file in files if file.unread], label
+
+
+def read_variant_text(archive: zipfile.ZipFile) -> str | None:
+    """Its ``variant.json``; text that is no JSON where it is damaged or too large to be one."""
+    info = next((i for i in archive.infolist() if variant.MEMBER.fullmatch(i.filename)), None)
+    if info is None:
+        return None
+    try:
+        with archive.open(info) as member:
+            data = member.read(variant.LIMIT + 1)
+    except _DAMAGE:
+        return ""
+    return "" if len(data) > variant.LIMIT else data.decode("utf-8", "replace")
 
 
 def may_be_binary(member: str) -> bool:

@@ -71,6 +71,7 @@ class _Binary(_Row):
     bytes_read: int = 0
     bytes_total: int = 0
     whole: list[str] = []
+    variant: str | None = None
 
 
 def dump_binary(binary: WheelBinary) -> bytes:
@@ -85,6 +86,7 @@ def dump_binary(binary: WheelBinary) -> bytes:
             "bytes_read": binary.bytes_read,
             "bytes_total": binary.bytes_total,
             "whole": binary.whole,
+            "variant": binary.variant,
         }
     )
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -113,6 +115,7 @@ def load_binary(data: bytes, origin: str) -> WheelBinary:
         bytes_read=row.bytes_read,
         bytes_total=row.bytes_total,
         whole=tuple(row.whole),
+        variant=row.variant,
     )
 
 
