@@ -89,6 +89,7 @@ def _context(
     with IndexClient(wanted) as client:
         if progress is not None:
             progress.stage(_SOLVING)
+        proofs = _proofs(client, settings, gpus)
         yield Context(
             settings=settings,
             tables=tables,
@@ -100,7 +101,8 @@ def _context(
             index_for=lambda url: client.with_torch(url, family if url else frozenset()),
             default_url=wanted.default_url or default_index_url(),
             direct=Direct(client, options),
-            prover=_prover(client, settings, gpus),
+            prover=proofs if settings.reads_binaries else None,
+            labels=proofs,
             engine=ResolvelibEngine() if settings.engine == "resolvelib" else CoreEngine(),
             witnessed=settings.engine == "both",
             tick=_ticker(progress),
@@ -108,8 +110,9 @@ def _context(
         )
 
 
-def _prover(client: IndexClient, settings: Settings, gpus: Sequence[Gpu]) -> Proofs | None:
-    if not settings.reads_binaries:
+def _proofs(client: IndexClient, settings: Settings, gpus: Sequence[Gpu]) -> Proofs | None:
+    """Labels that are trusted are held against the binaries all the same, to say what they hide."""
+    if settings.evidence != "binary":
         return None
     return Proofs(client, tuple(sorted({gpu.capability for gpu in gpus})))
 

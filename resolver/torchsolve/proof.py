@@ -57,14 +57,17 @@ class Proofs:
         from torchsolve.abi.contradictions import contradictions
         from torchsolve.abi.survey import survey
         from torchsolve.wheel.claims import claims
+        from torchsolve.wheel.variant import read_variant
 
         key, binary = _key(wheel.file), self._binary(wheel.file)
         if isinstance(binary, str):
             return ()
         subject = wheel.file.place or wheel.file.filename
         said = claims(wheel.file.filename, wheel.file.place)
-        atlas, claimed = load_atlas(), SpecifierSet(said.torch or "")
-        spoken = [v for v in atlas.releases if said.torch and claimed.contains(v, True)]
+        atlas, variant = load_atlas(), read_variant(binary.variant, subject)
+        claimed = [said.torch] if said.torch else []
+        sets = [SpecifierSet(s) for s in (*claimed, *(variant.specifiers if variant else ()))]
+        spoken = [v for v in atlas.releases if any(s.contains(v, True) for s in sets)]
         return contradictions(
             subject,
             binary,
@@ -78,6 +81,9 @@ class Proofs:
         from torchsolve.abi.host import Host
         from torchsolve.abi.judge import judge
 
+        if place.machine != "x86_64":
+            text = f"no symbols of torch's {place.machine} builds are known, the atlas has x86_64"
+            return _proof(file, None, Judgement("unknown", reason=text), place)
         binary = self._binary(file)
         if isinstance(binary, str):
             reason = Judgement("unknown", reason=f"its binaries could not be read: {binary}")

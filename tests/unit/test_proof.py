@@ -127,3 +127,11 @@ def test_labels_that_are_contradicted(client: IndexClient) -> None:
     assert GUARD in found.fact.origin
     honest = file_of("o-voxel", O_VOXEL_291, "wheels/Linux/Torch291")
     assert proofs.contradictions(WheelFact(honest, None)) == ()
+
+
+def test_no_symbols_of_x86_64_speak_for_another_machine(client: IndexClient) -> None:
+    file = file_of("o-voxel", O_VOXEL_291)
+    assert Proofs(client).proof(file, at("2.9.1"), CP312).verdict is WheelVerdict.LOADS
+    proof = Proofs(client).proof(file, replace(at("2.9.1"), machine="aarch64"), CP312)
+    assert proof.verdict is WheelVerdict.UNKNOWN
+    assert "aarch64" in proof.evidence.statement

@@ -26,6 +26,7 @@ class Place:
     default: bool
     glibc: str | None
     libstdcxx: str | None
+    machine: str = "x86_64"
 
 
 @dataclass(frozen=True, slots=True)

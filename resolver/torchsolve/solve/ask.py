@@ -70,17 +70,18 @@ def ask(
         kind = FactKind.DEMAND if settings.torch else FactKind.BOUND
         exact = Requirement(f"torch=={cell.id.torch}")
         own.append(Fact(kind, cell.torch_fact, exact))
-    place = _place(cell) if settings.reads_binaries else None
+    place = place_of(cell) if settings.reads_binaries else None
     return Question((*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons, place)
 
 
-def _place(cell: Cell) -> Place | None:
-    """None without torch, and on other machines than the atlas was read for."""
-    if cell.id.torch is None or cell.id.platform.machine != "x86_64":
+def place_of(cell: Cell) -> Place | None:
+    """What binaries are judged by; None without torch."""
+    if cell.id.torch is None:
         return None
     default = cell.build is not None and cell.build.default
     image = cell.image
-    return Place(cell.id.torch, cell.id.cuda, default, image.glibc, image.libstdcxx)
+    machine = cell.id.platform.machine
+    return Place(cell.id.torch, cell.id.cuda, default, image.glibc, image.libstdcxx, machine)
 
 
 def kept_facts(inventory: ImageInventory, family: frozenset[str]) -> tuple[Fact, ...]:

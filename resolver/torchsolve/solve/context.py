@@ -27,6 +27,8 @@ class Context:
         default_url: of the default index, for the lock.
         witnessed: whether a second engine is asked about the plan that is shown.
         prover: reads binaries; None where they are not asked.
+        labels: reads them to say where labels are wrong, though they may not refute anything;
+            None where they are not read at all.
         tick: called with a line before each cell, for progress.
         expect: called with how many cells there will be, where all of them are tried.
     """
@@ -46,3 +48,4 @@ class Context:
     expect: Callable[[int], None]
     witnessed: bool = False
     prover: Prover | None = None
+    labels: Prover | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from packaging.utils import NormalizedName
 
 from torchsolve.model.binary import WheelBinary
-from torchsolve.model.evidence import Disagreement, Evidence, Strength
+from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import (
     DroppedEdge,
@@ -23,6 +23,7 @@ from torchsolve.model.plan import (
 from torchsolve.model.project import ModelFile, ProjectKind
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.context import Context
+from torchsolve.solve.labels import disagreements
 from torchsolve.solve.options import Option, is_compiled
 from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Problem
@@ -80,7 +81,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         overrides=tuple(sorted(context.settings.overrides)),
         indexes=_indexes(pins, context, cell),
         evidence=(*_labels(problem, picks), *_proofs(problem, picks)),
-        disagreements=_contradictions(context) if problem.question.place else (),
+        disagreements=disagreements(cell, pins, context),
         companions=_companions(problem, picks),
         needs_compiler=needs_compiler(pins, context.tables),
         notes=(
@@ -217,14 +218,6 @@ def _proofs(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
 def _binaries(problem: Problem, picks: dict[str, int]) -> tuple[tuple[str, WheelBinary], ...]:
     found = [(key, problem.proof(key, position)) for key, position in sorted(picks.items())]
     return tuple((key, proof.binary) for key, proof in found if proof and proof.binary)
-
-
-def _contradictions(context: Context) -> tuple[Disagreement, ...]:
-    """Labels of the projects' own wheels that their binaries contradict, picked or not."""
-    if context.prover is None:
-        return ()
-    wheels = [wheel for project in context.projects for wheel in project.wheels]
-    return tuple(d for wheel in wheels for d in context.prover.contradictions(wheel))
 
 
 def _drops(problem: Problem, picks: dict[str, int]) -> tuple[DroppedEdge, ...]:

@@ -93,6 +93,12 @@ def variant_label(filename: str) -> str | None:
     return stem[5]
 
 
+def without_label(filename: str) -> str:
+    """The name that the wheel would have were it no variant."""
+    label = variant_label(filename)
+    return filename if label is None else f"{filename.removesuffix(f'-{label}.whl')}.whl"
+
+
 @lru_cache(maxsize=16384)
 def parse_sdist(filename: str) -> tuple[NormalizedName, Version]:
     """Name and version of a ``.tar.gz`` or ``.zip`` sdist.
