@@ -213,23 +213,3 @@ def test_colour_on_a_terminal_unless_no_color(variable: str, coloured: bool) -> 
     shown = os.read(master, 65536)
     os.close(master)
     assert (b"\x1b[" in shown) is coloured
-
-
-def test_labels_that_are_trusted_are_contradicted_aloud(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The wheel of Torch270 needs a symbol that 2.8.0 was the first to export (``nm -D``)."""
-    monkeypatch.setenv("TORCHSOLVE_CACHE_DIR", str(tmp_path))
-    argv = ["resolve", "trellis2", "--torch", "2.7.0", "--offline", "--trust-labels", "--json"]
-    assert run(argv) == 0
-    document = json.loads(capsys.readouterr().out)
-    told = {row["id"]: row["statement"] for row in document["evidence"]}
-    assert document["plan"]["verdict"] == "declared"
-    found = {
-        (row["subject"], told[row["claim"]])
-        for row in document["disagreements"]
-        if "c10::SymBool::guard_or_false" in told[row["fact"]]
-    }
-    place = "wheels/Linux/Torch270/o_voxel-0.0.1-cp312-cp312-linux_x86_64.whl"
-    assert (place, "was built for torch ==2.7.0") in found
-    assert ("o-voxel 0.0.1", "is taken by its label to load on torch 2.7.0") in found

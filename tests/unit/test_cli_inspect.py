@@ -120,3 +120,30 @@ def test_a_gate_does_not_open_for_what_was_not_read(
     torn = make_wheel("ext", "1.0", tag=TAG, members={"ext.so": extension(here, SHIM)[:300]})
     assert run(["inspect", str(torn.write(here)), "--check", "torch-stable"]) == 4
     assert "not-read" in capsys.readouterr().err
+
+
+def test_labels_that_are_trusted_are_contradicted_aloud(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel_of(here, GUARD).write(here / "node" / "wheels" / "Linux" / "Torch270")
+    (here / "node" / "__init__.py").write_text("import ext\nNODE_CLASS_MAPPINGS = {}\n")
+    torch = make_wheel("torch", "2.7.0", tag="cp312-cp312-manylinux_2_28_x86_64")
+    with IndexServer({"torch": [FakeFile(torch)]}) as server:
+        monkeypatch.setenv("TORCHSOLVE_INDEX", server.url)
+        asked = ["resolve", "node", "--torch", "2.7.0", "--comfyui", "none", "--json"]
+        assert run(asked) == 3
+        capsys.readouterr()
+        assert run([*asked, "--trust-labels"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    told = {row["id"]: row["statement"] for row in document["evidence"]}
+    assert document["plan"]["verdict"] == "declared"
+    found = {
+        (row["subject"], told[row["claim"]])
+        for row in document["disagreements"]
+        if "c10::SymBool::guard_or_false" in told[row["fact"]]
+    }
+    place = f"wheels/Linux/Torch270/ext-1.0-{TAG}.whl"
+    assert found == {
+        (place, "was built for torch ==2.7.0"),
+        ("ext 1.0", "is taken by its label to load on torch 2.7.0"),
+    }
