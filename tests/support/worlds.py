@@ -20,6 +20,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from torchsolve.errors import UnknownError
+from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DirectFile, DistMetadata, IndexFile, IndexPage
 from torchsolve.model.target import Platform, Target
@@ -48,6 +49,10 @@ class WorldIndex:
 
     def shadowed(self, name: NormalizedName) -> str | None:
         return None
+
+    def choices(self, name: NormalizedName, chooser: Chooser) -> Choices:
+        page = self.page(name)
+        return Choices.of(page, chooser.choose(page.files))
 
     def whole_page(self, name: NormalizedName) -> IndexPage:
         return self.page(name)

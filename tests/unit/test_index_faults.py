@@ -145,7 +145,7 @@ class Shut:
 def test_403_of_a_further_index_is_absence_only_where_torch_is_kept(
     tmp_path: Path, url: str, absent: bool
 ) -> None:
-    reader = Pages(IndexSettings(tmp_path), cast("Http", Shut()), Cache(tmp_path))
+    reader = Pages(IndexSettings(tmp_path), cast("Http", Shut()), Cache(tmp_path), Once(1))
     index, name = Index(url, url), canonicalize_name("demo")
     if absent:
         assert reader.read(index, name) is None

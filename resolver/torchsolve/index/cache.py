@@ -1,7 +1,10 @@
 """The disk cache: small text files with a checksum, written whole or not at all.
 
-An entry that is missing, cut off or changed by another hand reads as None and is fetched again.
-A disk that cannot be written costs speed, never an answer.
+An entry that is missing, cut off, changed by another hand or lying at another key than its own reads
+as None and is fetched again. A disk that cannot be written costs speed, never an answer.
+
+A file is drafted in a folder of its own and renamed: two processes may write one entry at once, and
+one that is killed leaves a draft, which a later run sweeps away.
 """
 
 from __future__ import annotations
@@ -10,28 +13,46 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 # In every path: a new form of the entries starts an empty cache beside the old one.
-_FORM = "v1"
+_FORM = "v2"
+_STALE = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """A cached thing: a head of JSON values and a body of text."""
+    """A cached thing: a head of JSON values and a body of text, decoded when it is looked at."""
 
-    head: dict[str, Any]
-    body: str
+    __slots__ = ("_body", "head")
+
+    def __init__(self, head: dict[str, Any], body: str | bytes) -> None:
+        self.head = head
+        self._body = body
+
+    @property
+    def body(self) -> str:
+        """The text."""
+        if isinstance(self._body, bytes):
+            self._body = self._body.decode()
+        return self._body
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry):
+            return NotImplemented
+        return self.head == other.head and self.body == other.body
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Cache:
-    """Entries under ``folder``, by kind and key; keys are safe file names."""
+    """Entries under ``folder``, by kind and key; both are safe relative paths."""
 
     def __init__(self, folder: Path) -> None:
         self._root = folder / "index" / _FORM
+        self._swept = False
 
     def path(self, kind: str, key: str) -> Path:
         """Where the entry is kept."""
@@ -40,11 +61,13 @@ class Cache:
     def read(self, kind: str, key: str) -> Entry | None:
         """The entry; None where there is none that is whole."""
         try:
-            data = self.path(kind, key).read_bytes()
-            if int(data[:8], 16) != zlib.crc32(data[8:]):
+            with open(f"{self._root}/{kind}/{key}", "rb") as stream:  # noqa: PTH123 - read often
+                data = stream.read()
+            if int(data[:8], 16) != _checksum(kind, key, memoryview(data)[8:]):
                 return None
-            head, _, body = data[8:].decode().partition("\n")
-            return Entry(json.loads(head), body)
+            end = data.find(b"\n", 8)
+            head = json.loads(data[8:end])
+            return Entry(head, data[end + 1 :]) if isinstance(head, dict) else None
         except (OSError, ValueError):
             return None
 
@@ -52,10 +75,8 @@ class Cache:
         """Keeps the entry, in place of an older one."""
         head = json.dumps(entry.head, sort_keys=True, separators=(",", ":"))
         data = f"{head}\n{entry.body}".encode("utf-8", "replace")
-        path = self.path(kind, key)
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(path, b"%08x" % zlib.crc32(data) + data)
+            self._replace(self.path(kind, key), b"%08x" % _checksum(kind, key, data) + data)
 
     def scratch(self) -> Path:
         """A folder for downloads in progress, on the cache's own disk. Raises OSError."""
@@ -63,13 +84,37 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def _replace(self, path: Path, data: bytes) -> None:
+        handle, draft = tempfile.mkstemp(dir=self._drafts())
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            try:
+                Path(draft).replace(path)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Path(draft).replace(path)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
 
-def _write_atomically(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    def _drafts(self) -> Path:
+        folder = self._root / "drafts"
+        if not self._swept:
+            self._swept = True
+            folder.mkdir(parents=True, exist_ok=True)
+            _sweep(folder)
+        return folder
+
+
+def _checksum(kind: str, key: str, data: bytes | memoryview) -> int:
+    return zlib.crc32(data, zlib.crc32(f"{kind}/{key}".encode()))
+
+
+def _sweep(folder: Path) -> None:
+    """Drafts of runs that were killed; those of the last day may still be written."""
+    oldest = time.time() - _STALE
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -29,6 +29,7 @@ from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages, page_url
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import WheelBinary
+from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 
 
@@ -45,10 +46,10 @@ class IndexClient:
         self._credentials = Credentials(tuple(url for url in urls if url))
         self._http = Http(settings, self._credentials)
         self._cache = cache = Cache(settings.cache_dir)
-        self._pages = Pages(settings, self._http, cache)
+        self._once = once = Once(settings.connections)
+        self._pages = Pages(settings, self._http, cache, once)
         self._flat = FlatPages(settings, self._http, cache)
         self._metadata = MetadataReader(settings, self._http, cache)
-        self._once = Once(settings.connections)
 
     def with_torch(self, url: str | None, family: frozenset[str]) -> IndexClient:
         """The same client with another torch index: for another cell.
@@ -81,6 +82,15 @@ class IndexClient:
         """
         normalized = canonicalize_name(name)
         return self._once.answer(self._page_key(normalized), partial(self._read_page, normalized))
+
+    def choices(self, name: str, chooser: Chooser) -> Choices:
+        """What may be chosen of a project's page; nothing where no index has it.
+
+        Raises what ``page`` raises.
+        """
+        normalized = canonicalize_name(name)
+        key = ("choices", chooser.key, self._page_key(normalized))
+        return self._once.answer(key, partial(self._read_choices, normalized, chooser))
 
     def metadata(self, file: IndexFile) -> DistMetadata:
         """Core metadata of a file.
@@ -135,7 +145,7 @@ class IndexClient:
         """Begins to read these pages; returns at once and raises nothing."""
         # Offline there is nothing to wait for: threads would only cost time.
         for name in map(canonicalize_name, () if self.settings.offline else names):
-            self._once.begin(self._page_key(name), partial(self._read_page, name))
+            self._once.begin(("look", self._page_key(name)), partial(self._look, name))
 
     def prefetch_metadata(self, files: Iterable[IndexFile]) -> None:
         """Begins to read the metadata of these files; returns at once and raises nothing."""
@@ -149,6 +159,7 @@ class IndexClient:
     def close(self) -> None:
         """Drops what has not begun and closes the connections."""
         self._once.close()
+        self._pages.flush()
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -164,6 +175,23 @@ class IndexClient:
 
     def _page_key(self, name: NormalizedName) -> Hashable:
         return ("page", name, self._indexes(name))
+
+    def _look(self, name: NormalizedName) -> None:
+        """Reads what a page will be made from."""
+        for location in self.settings.find_links:
+            self._flat.read(location, name)
+        for index in self._indexes(name):
+            if not self._pages.entry(index, name).head["missing"]:
+                return
+
+    def _read_choices(self, name: NormalizedName, chooser: Chooser) -> Choices:
+        if not self.settings.find_links:
+            for index in self._indexes(name):
+                found = self._pages.choices(index, name, chooser)
+                if found is not None:
+                    return found
+        page = self.page(name)
+        return Choices.of(page, chooser.choose(page.files))
 
     def _read_page(self, name: NormalizedName) -> IndexPage:
         found = self._read_index_page(name)

@@ -180,7 +180,7 @@ def _listing(groups: dict[Version, list[tuple[str, ...]]], notes: list[str]) -> 
         earliest = min(row[0] for row in rows)
         dated = dated and bool(earliest)
         lines = [f"{version}\t{earliest}"]
-        lines += ["\t".join((*row[:-1], _short(row[-1][len(prefix) :], row[1]))) for row in rows]
+        lines += ["\t".join((*row[:-1], short_url(row[-1][len(prefix) :], row[1]))) for row in rows]
         texts.append("\n".join(lines))
     return Listing("\n\n".join(texts), prefix, dated, tuple(notes))
 
@@ -196,7 +196,8 @@ def _common_start(urls: list[str]) -> str:
     return first[: first.rfind("/", 0, same) + 1]
 
 
-def _short(url: str, filename: str) -> str:
+def short_url(url: str, filename: str) -> str:
+    """Without the file name where that ends it."""
     return url.removesuffix(filename) if url.endswith(f"/{filename}") or url == filename else url
 
 

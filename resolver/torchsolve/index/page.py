@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from torchsolve.index.listing import url_of
+from torchsolve.index.listing import short_url, url_of
 from torchsolve.model.package import IndexFile
 
 
@@ -30,22 +30,50 @@ def page_files(
             continue
         version = Version(number)
         for row in rows:
-            upload, filename, sha256, size, python, yanked, metadata, rest = row.split("\t")
-            if limit is not None and upload > limit:
-                continue
-            yield IndexFile(
-                name,
-                version,
-                filename,
-                url_of(prefix, rest, filename),
-                label,
-                sha256 or None,
-                int(size) if size else None,
-                python or None,
-                yanked[1:] if yanked else None,
-                datetime.fromisoformat(f"{upload}+00:00") if upload else None,
-                metadata or None,
-            )
+            fields = row.split("\t")
+            if limit is None or fields[0] <= limit:
+                yield _file(name, version, label, prefix, fields)
+
+
+def row_file(name: NormalizedName, label: str, row: str, prefix: str) -> IndexFile:
+    """The file of a row of its own: ``file_row`` backwards."""
+    number, _, rest = row.partition("\t")
+    return _file(name, Version(number), label, prefix, rest.split("\t"))
+
+
+def file_row(file: IndexFile, prefix: str) -> str:
+    """A row of a listing, with the version before it."""
+    fields = (
+        str(file.version),
+        _as_text(file.upload_time) if file.upload_time else "",
+        file.filename,
+        file.sha256 or "",
+        "" if file.size is None else str(file.size),
+        file.requires_python or "",
+        "" if file.yanked is None else f"y{file.yanked}",
+        file.metadata_sha256 or "",
+        short_url((file.url or "")[len(prefix) :], file.filename),
+    )
+    return "\t".join(fields)
+
+
+def _file(
+    name: NormalizedName, version: Version, label: str, prefix: str, fields: list[str]
+) -> IndexFile:
+    upload, filename, sha256, size, python, yanked, metadata, rest = fields
+    return IndexFile(
+        name,
+        version,
+        filename,
+        url_of(prefix, rest, filename),
+        label,
+        sha256 or None,
+        int(size) if size else None,
+        python or None,
+        yanked[1:] if yanked else None,
+        datetime.fromisoformat(f"{upload}+00:00") if upload else None,
+        metadata or None,
+    )
 
 
 def _as_text(moment: datetime) -> str:

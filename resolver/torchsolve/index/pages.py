@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import pbkdf2_hmac, sha256
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
@@ -16,15 +14,19 @@ from torchsolve.defaults import default_index_url
 from torchsolve.errors import UnknownError
 from torchsolve.facts import load_facts
 from torchsolve.index.cache import Cache, Entry
+from torchsolve.index.chosen import Chosen, about_page, folder_name
 from torchsolve.index.credentials import Auth, Credentials, redact, split_auth
 from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
 from torchsolve.index.http import Http, Response, raise_for_status
 from torchsolve.index.listing import ACCEPT, Listing, read_listing
+from torchsolve.index.once import Once
 from torchsolve.index.page import page_files
 from torchsolve.index.settings import IndexSettings
-from torchsolve.model.package import IndexPage, PageFacts
+from torchsolve.model.choice import Choices, Chooser
+from torchsolve.model.package import IndexPage
 
 PAGE_LIMIT = 64 * 1024 * 1024
+_HEAD = frozenset(("about", "dated", "digest", "fetched", "lifetime", "missing", "notes", "prefix"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,9 @@ class Index:
 class Pages:
     """Reads project pages; may be used by many threads."""
 
-    def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
-        self._settings, self._http, self._cache = settings, http, cache
+    def __init__(self, settings: IndexSettings, http: Http, cache: Cache, once: Once) -> None:
+        self._settings, self._http, self._cache, self._once = settings, http, cache, once
+        self._chosen = Chosen(cache)
         urls = (settings.default_url, *settings.extra, *settings.find_links)
         self._credentials = Credentials(tuple(url for url in urls if url))
 
@@ -57,17 +60,47 @@ class Pages:
             UnknownError: ``offline-miss``, ``index-unreachable``, ``index-forbidden``,
                 ``index-error``, ``index-too-large``, ``bad-index-page``.
         """
-        entry = self._entry(index, name)
+        entry = self.entry(index, name)
         if entry.head["missing"]:
             return None
+        return self._page(index, name, entry, whole=whole)
+
+    def choices(self, index: Index, name: NormalizedName, chooser: Chooser) -> Choices | None:
+        """What may be chosen of a page; None where the index does not have it.
+
+        Raises UnknownError as ``read`` does.
+        """
+        entry = self.entry(index, name)
+        if entry.head["missing"]:
+            return None
+        key = f"{self._settings.exclude_newer} {chooser.key}"
+        folder = folder_name(key, self._folder(index))
+        kept = self._chosen.read(folder, name, index.label, entry)
+        if kept is not None:
+            return kept
+        page = self._page(index, name, entry, whole=False)
+        return self._chosen.keep(folder, index.label, entry, page, chooser.choose(page.files))
+
+    def flush(self) -> None:
+        """Keeps what was learnt of the choices."""
+        self._chosen.flush()
+
+    def _page(self, index: Index, name: NormalizedName, entry: Entry, *, whole: bool) -> IndexPage:
         cutoff = None if whole else self._settings.exclude_newer
         files = page_files(name, index.label, entry.body, entry.head["prefix"], cutoff)
-        about = _about(entry.head.get("about", ()))
-        return IndexPage(name, tuple(files), tuple(entry.head["notes"]), about)
+        return IndexPage(
+            name, tuple(files), tuple(entry.head["notes"]), about_page(entry.head["about"])
+        )
+
+    def entry(self, index: Index, name: NormalizedName) -> Entry:
+        """The page as it is kept, asked for once. Raises UnknownError as ``read`` does."""
+        return self._once.answer((index, name), partial(self._entry, index, name))
 
     def _entry(self, index: Index, name: NormalizedName) -> Entry:
         kind = f"pages/{self._folder(index)}"
         cached = self._cache.read(kind, name)
+        if cached is not None and not cached.head.keys() >= _HEAD:
+            cached = None
         if cached is not None and usable(cached, self._settings):
             return cached
         if index.url is not None and index.url.startswith("file:"):
@@ -137,6 +170,7 @@ def _is_torchs(index: Index) -> bool:
 def _make_entry(found: Listing | None, response: Response | None = None) -> Entry:
     listing = found or Listing("", "", dated=True, notes=())
     head = {
+        "digest": sha256(listing.text.encode("utf-8", "replace")).hexdigest(),
         "missing": found is None,
         "prefix": listing.prefix,
         "dated": listing.dated,
@@ -145,12 +179,6 @@ def _make_entry(found: Listing | None, response: Response | None = None) -> Entr
         **(freshness(response) if response else {}),
     }
     return Entry(head, listing.text)
-
-
-def _about(kept: Iterable[Any]) -> PageFacts:
-    """What the head of an entry keeps; an older one kept nothing."""
-    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in kept]
-    return PageFacts(*values)
 
 
 def _local_page(url: str, name: NormalizedName) -> Listing | None:

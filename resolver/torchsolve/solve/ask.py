@@ -74,6 +74,21 @@ def ask(
     return Question((*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons, place)
 
 
+def asked_torch(facts: Iterable[Fact], rules: Rules) -> tuple[SpecifierSet, ...]:
+    """What is asked of torch in every cell alike, where its releases alone can answer that."""
+    if rules.inventory is not None or "torch" in rules.wheels:
+        return ()
+    rows = [fact.requirement for fact in facts if fact.kind is FactKind.DEMAND]
+    return tuple(
+        row.specifier
+        for row in rows
+        if row is not None
+        and canonicalize_name(row.name) == "torch"
+        and not (row.url or row.marker)
+        and not any("+" in spec.version or spec.operator == "===" for spec in row.specifier)
+    )
+
+
 def place_of(cell: Cell) -> Place | None:
     """What binaries are judged by; None without torch."""
     if cell.id.torch is None:

@@ -11,11 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import overload
 
+import packaging
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from torchsolve.model.choice import Choice, Choices
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.model.project import WheelFact
 from torchsolve.model.target import Target
@@ -23,6 +29,7 @@ from torchsolve.solve.question import Rules
 
 # torch's own index gives no times; the date of the cell's release (matrices/torch.toml) bounds it.
 WITHOUT_TIMES = ("torch", "project", "direct")
+_version = attrgetter("version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +108,70 @@ def python_allows(requires_python: str, python_full: str) -> bool:
         return True
 
 
-def index_options(
-    files: Iterable[IndexFile], target: Target, rules: Rules, name: NormalizedName
-) -> tuple[Option, ...]:
-    """Usable options of an index page, newest version first."""
-    by_version: dict[Version, list[IndexFile]] = {}
-    for file in files:
-        if _in_time(file, rules) and _hash_allowed(file, rules, name):
-            by_version.setdefault(file.version, []).append(file)
-    options = []
-    for version in sorted(by_version, reverse=True):
-        best = _best_file(by_version[version], target, rules, name)
-        if best is not None:
-            options.append(Option(version, best, _metadata_file(best, by_version[version])))
-    return tuple(options)
+class BestFiles:
+    """Chooses for a target, under the rules of a run; implements ``model.choice.Chooser``."""
+
+    def __init__(self, target: Target, rules: Rules, name: NormalizedName) -> None:
+        self._target, self._rules, self._name = target, rules, name
+
+    @property
+    def key(self) -> str:
+        """Target, rules, and the edition of what chooses and of what makes bit sets."""
+        rules, name = self._rules, self._name
+        asked = (
+            str(rules.exclude_newer),
+            *sorted(rules.hashes.get(name, ())),
+            f"no-binary {_named(rules.no_binary, name)}",
+            f"only-binary {_named(rules.only_binary, name)}",
+        )
+        return f"{_edition()} {self._target!r} {' '.join(asked)}"
+
+    def choose(self, files: Iterable[IndexFile]) -> list[Choice]:
+        """The best file of each version that the target can install, newest version first."""
+        rules = self._rules
+        known = [f for f in files if _in_time(f, rules) and _hash_allowed(f, rules, self._name)]
+        # Pages come in this order: to sort is to look.
+        known.sort(key=_version, reverse=True)
+        found = []
+        for _, group in groupby(known, _version):
+            together = list(group)
+            best = _best_file(together, self._target, rules, self._name)
+            if best is not None:
+                found.append(Choice(best, _metadata_file(best, together)))
+        return found
+
+
+@lru_cache(maxsize=1)
+def _edition() -> str:
+    """Changes with the code that is behind a choice, in a checkout too."""
+    sources = [Path(__file__), Path(__file__).with_name("masks.py")]
+    stats = [path.stat() for path in sources]
+    return " ".join([packaging.__version__, *(f"{s.st_size} {s.st_mtime_ns}" for s in stats)])
+
+
+class Options(Sequence[Option]):
+    """The options of a page, each made when it is looked at."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._made: list[Option | None] = [None] * len(choices)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, position: int) -> Option: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Option]: ...
+    def __getitem__(self, position: int | slice) -> Option | Sequence[Option]:
+        if isinstance(position, slice):
+            return [self[i] for i in range(*position.indices(len(self)))]
+        found = self._made[position]
+        if found is None:
+            choice = self._choices[position]
+            found = Option(choice.file.version, choice.file, choice.metadata_file)
+            self._made[position] = found
+        return found
 
 
 def _in_time(file: IndexFile, rules: Rules) -> bool:

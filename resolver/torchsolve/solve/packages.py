@@ -15,14 +15,16 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from torchsolve.errors import UnknownError
+from torchsolve.model.choice import PageRemarks
 from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.package import Declared, DistMetadata, IndexFile, IndexPage
+from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.target import Target
 from torchsolve.solve.installed import installed_option
 from torchsolve.solve.masks import specifier_mask
 from torchsolve.solve.options import (
+    BestFiles,
     Option,
-    index_options,
+    Options,
     wheel_options,
     why_held_back,
     why_unusable,
@@ -53,8 +55,8 @@ class Package:
     key: str
     name: NormalizedName
     extra: str
-    options: tuple[Option, ...]
-    page: IndexPage | None = None
+    options: Sequence[Option]
+    page: PageRemarks | None = None
     error: UnknownError | None = None
     _masks: dict[str, int] = field(default_factory=dict)
 
@@ -96,11 +98,11 @@ class Library:
 
     def _read(self, name: NormalizedName) -> Package:
         try:
-            page = self.index.page(name)
+            choices = self.index.choices(name, BestFiles(self.target, self.rules, name))
         except UnknownError as error:
             return Package(name, name, "", (), error=error)
-        options = index_options(page.files, self.target, self.rules, name)
-        return Package(name, name, "", options, page)
+        options = Options(choices)
+        return Package(name, name, "", options, choices.page, _masks=choices.masks)
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read these pages at once, those that are not there yet."""

@@ -7,11 +7,11 @@ at because of their name, and what the cut-off date could not be held against.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from packaging.utils import NormalizedName
 
-from torchsolve.model.package import IndexPage
+from torchsolve.model.choice import PageRemarks
 from torchsolve.solve.options import WITHOUT_TIMES, Option
 from torchsolve.solve.problem import Problem
 
@@ -52,7 +52,7 @@ def _of_file(name: NormalizedName, option: Option, problem: Problem) -> Iterator
         yield from metadata.notes
 
 
-def _of_page(page: IndexPage, option: Option, problem: Problem) -> Iterator[str]:
+def _of_page(page: PageRemarks, option: Option, problem: Problem) -> Iterator[str]:
     about = page.about
     if about.status:
         why = f": {about.reason}" if about.reason else ""
@@ -60,14 +60,10 @@ def _of_page(page: IndexPage, option: Option, problem: Problem) -> Iterator[str]
     if page.notes:
         yield _summary(page)
     if problem.rules.exclude_newer is not None:
-        undated = [
-            file.filename
-            for file in page.files
-            if file.upload_time is None and file.index not in WITHOUT_TIMES
-        ]
-        if undated:
+        of_page = option.file is not None and option.file.index not in WITHOUT_TIMES
+        if page.undated and of_page:
             yield (
-                f"{page.name}: the cut-off leaves out {_listed(undated)}: "
+                f"{page.name}: the cut-off leaves out {_listed(page.undated)}: "
                 "the index gives no upload time"
             )
     if option.file is not None and "://" in option.file.index:
@@ -79,14 +75,14 @@ def _of_page(page: IndexPage, option: Option, problem: Problem) -> Iterator[str]
             )
 
 
-def _summary(page: IndexPage) -> str:
+def _summary(page: PageRemarks) -> str:
     names = [note.partition(" is set aside: ")[0] for note in page.notes]
     reasons = {note.partition(" is set aside: ")[2].split(" ")[0] for note in page.notes}
     what = "wheel variants" if reasons == {"wheel"} else "files"
     return f"{page.name}: {what} that are not considered: {_listed(names)}"
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     """The first few, and how many more."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(sorted(names)[:_SHOWN]) + more

@@ -21,7 +21,7 @@ from torchsolve.model.plan import (
     WheelVerdict,
 )
 from torchsolve.model.target import CellId, Target
-from torchsolve.solve.ask import ask, kept_facts, make_rules, project_facts
+from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
 from torchsolve.solve.cells import Cell, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.conflict import explain
@@ -66,6 +66,7 @@ class Search:
         self._libraries: dict[tuple[Target, str | None], Library] = {}
         self._picked: dict[CellId, tuple[Problem, dict[str, int]]] = {}
         self._known: list[tuple[frozenset[Fact], Conflict]] = []
+        self._asked = asked_torch(self._facts, self._rules)
         releases = tables.torch.releases
         self._pythons = tuple(
             sorted({p for r in releases[:8] for b in r.builds for p in b.pythons}, reverse=True)
@@ -200,11 +201,22 @@ class Search:
         if ruled_out is not None:
             conflict = Conflict(str(cell.id), ruled_out.facts, ruled_out.reference)
             return self._infeasible(cell, conflict)
+        if not explained and not self._admitted(cell):
+            return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
         question = ask(cell, self._facts, self._context.settings, self._pythons)
         try:
             return self._solve_cell(cell, question, explained=explained)
         except UnknownError as error:
             return _unknown(cell, error)
+
+    def _admitted(self, cell: Cell) -> bool:
+        """Whether the projects' own requirements on torch leave the cell's: seen without a solve.
+
+        A specifier that names a build (``==2.7.0+cu126``) is left to the engine.
+        """
+        return cell.id.torch is None or all(
+            specifier.contains(cell.id.torch.public, prereleases=True) for specifier in self._asked
+        )
 
     def _guards(self, cell: Cell) -> RuledOut | None:
         context = self._context

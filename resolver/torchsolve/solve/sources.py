@@ -8,6 +8,7 @@ from typing import Protocol
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.evidence import Disagreement
 from torchsolve.model.package import DirectFile, DistMetadata, IndexFile, IndexPage
 from torchsolve.model.project import WheelFact
@@ -18,15 +19,15 @@ from torchsolve.model.version import PythonVersion
 class Index(Protocol):
     """A package index, lazily read and cached.
 
-    ``page`` and ``metadata`` raise UnknownError when the thing is out of reach or cannot be told
+    ``choices`` and ``metadata`` raise UnknownError when the thing is out of reach or cannot be told
     without running code. The ``prefetch`` methods are best effort and raise nothing.
     """
 
-    def page(self, name: NormalizedName) -> IndexPage:
-        """All files of a project; no files when the index does not have it."""
+    def choices(self, name: NormalizedName, chooser: Chooser) -> Choices:
+        """The files of a project that may be chosen; none when the index does not have it."""
 
     def whole_page(self, name: NormalizedName) -> IndexPage:
-        """The same with the files that a cut-off date hides, to explain with."""
+        """All files of a project, those that a cut-off date hides too, to explain with."""
 
     def shadowed(self, name: NormalizedName) -> str | None:
         """The label of another index that has the name too, and nobody says it is the same."""

@@ -1,0 +1,99 @@
+"""What a target can choose of a project on an index, newest version first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload
+
+from packaging.utils import NormalizedName
+
+from torchsolve.model.package import IndexFile, IndexPage, PageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The best file of one version.
+
+    ``metadata_file``: another file of that version whose metadata stands for it.
+    """
+
+    file: IndexFile
+    metadata_file: IndexFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRemarks:
+    """A page without its files.
+
+    Attributes:
+        notes: what was set aside by name.
+        undated: names of the files that have no upload time.
+    """
+
+    name: NormalizedName
+    notes: tuple[str, ...] = ()
+    about: PageFacts = PageFacts()
+    undated: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, page: IndexPage) -> PageRemarks:
+        """Of a page with its files."""
+        undated = tuple(file.filename for file in page.files if file.upload_time is None)
+        return cls(page.name, page.notes, page.about, undated)
+
+
+class Chooser(Protocol):
+    """Picks the best file of each version.
+
+    Attributes:
+        key: says all that the choice depends on beside the files, so that it can be kept.
+    """
+
+    @property
+    def key(self) -> str:
+        """Plain text of one line."""
+
+    def choose(self, files: Iterable[IndexFile]) -> Sequence[Choice]:
+        """One choice a version, newest first; versions without a usable file are left out."""
+
+
+class Choices(Sequence[Choice]):
+    """A sequence whose items are made when they are looked at: a search sees few of thousands.
+
+    Attributes:
+        page: what else is to be said of the page.
+        masks: bit sets of specifiers over these choices, filled by the solver and kept with them.
+    """
+
+    def __init__(
+        self,
+        page: PageRemarks,
+        count: int,
+        make: Callable[[int], Choice],
+        masks: dict[str, int] | None = None,
+    ) -> None:
+        self.page = page
+        self.masks: dict[str, int] = {} if masks is None else masks
+        self._made: list[Choice | None] = [None] * count
+        self._make = make
+
+    @classmethod
+    def of(cls, page: IndexPage, choices: Sequence[Choice]) -> Choices:
+        """Over items that are there already."""
+        return cls(PageRemarks.of(page), len(choices), choices.__getitem__)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, position: int) -> Choice: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Choice]: ...
+    def __getitem__(self, position: int | slice) -> Choice | Sequence[Choice]:
+        if isinstance(position, slice):
+            return [self[i] for i in range(*position.indices(len(self)))]
+        found = self._made[position]
+        if found is None:
+            found = self._made[position] = self._make(position)
+        return found
