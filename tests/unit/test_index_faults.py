@@ -17,6 +17,7 @@ from torchsolve.index.cache import Cache
 from torchsolve.index.client import IndexClient
 from torchsolve.index.credentials import Credentials, origin, redact, split_auth
 from torchsolve.index.http import Http, Response
+from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages
 from torchsolve.index.settings import IndexSettings
 

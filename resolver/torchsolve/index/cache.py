@@ -1,7 +1,7 @@
 """The disk cache: small text files with a checksum, written whole or not at all.
 
-An entry that is missing, cut off, changed by another hand or lying at another key than its own reads
-as None and is fetched again. A disk that cannot be written costs speed, never an answer.
+An entry that is missing, cut off, changed by another hand or lying at another key than its own
+reads as None and is fetched again. A disk that cannot be written costs speed, never an answer.
 
 A file is drafted in a folder of its own and renamed: two processes may write one entry at once, and
 one that is killed leaves a draft, which a later run sweeps away.

@@ -170,7 +170,9 @@ def _is_torchs(index: Index) -> bool:
 def _make_entry(found: Listing | None, response: Response | None = None) -> Entry:
     listing = found or Listing("", "", dated=True, notes=())
     head = {
-        "digest": sha256(listing.text.encode("utf-8", "replace")).hexdigest(),
+        "digest": sha256(
+            f"{listing.prefix}\n{listing.text}".encode("utf-8", "replace")
+        ).hexdigest(),
         "missing": found is None,
         "prefix": listing.prefix,
         "dated": listing.dated,

@@ -32,9 +32,9 @@ class PageRemarks:
     """
 
     name: NormalizedName
-    notes: tuple[str, ...] = ()
-    about: PageFacts = PageFacts()
-    undated: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    about: PageFacts
+    undated: tuple[str, ...]
 
     @classmethod
     def of(cls, page: IndexPage) -> PageRemarks:
