@@ -18,6 +18,7 @@ from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.index.client import IndexClient
 from torchsolve.index.settings import IndexSettings
+from torchsolve.links import with_links
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.progress import Progress
@@ -33,21 +34,34 @@ from torchsolve.solve.strategy import resolve_in
 
 
 def resolve(
-    references: Sequence[str], settings: Settings, progress: Progress | None = None
+    references: Sequence[str],
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    links: bool = False,
 ) -> Resolution:
     """The best plan for these projects together, or why there is none.
 
+    Args:
+        links: read all compiled wheels of the plan for what they need of the image.
+
     Raises UsageError for bad input, UnknownError for a project that is out of reach.
     """
-    with _context(references, settings, progress) as context:
-        return resolve_in(context)
+    with _context(references, settings, progress) as (context, client):
+        found = resolve_in(context)
+        if found.plan is None or not settings.reads_binaries:
+            return found
+        if links and progress is not None:
+            progress.stage("reading what the plan's wheels need")
+        plan = with_links(found.plan, client, context.tables, fetch=links)
+        return replace(found, plan=plan)
 
 
 def matrix(
     references: Sequence[str], settings: Settings, progress: Progress | None = None
 ) -> Matrix:
     """Every cell that the filters leave. Raises as ``resolve`` does."""
-    with _context(references, settings, progress) as context:
+    with _context(references, settings, progress) as (context, _):
         return Search(context).matrix()
 
 
@@ -72,7 +86,7 @@ def write_plan(resolution: Resolution, settings: Settings, directory: Path) -> t
 @contextmanager
 def _context(
     references: Sequence[str], settings: Settings, progress: Progress | None
-) -> Iterator[Context]:
+) -> Iterator[tuple[Context, IndexClient]]:
     tables = load_facts()
     family = tables.torch.family
     gpus = tuple(tables.gpus.find(name) for name in settings.gpus)
@@ -90,7 +104,7 @@ def _context(
         if progress is not None:
             progress.stage(_SOLVING)
         proofs = _proofs(client, settings, gpus)
-        yield Context(
+        context = Context(
             settings=settings,
             tables=tables,
             projects=projects,
@@ -108,6 +122,7 @@ def _context(
             tick=_ticker(progress),
             expect=_expecter(progress),
         )
+        yield context, client
 
 
 def _proofs(client: IndexClient, settings: Settings, gpus: Sequence[Gpu]) -> Proofs | None:

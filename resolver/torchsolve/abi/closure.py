@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from torchsolve.model.binary import ElfFile, WheelBinary
@@ -51,11 +51,20 @@ class Closure:
 
 
 class Siblings:
-    """The files of a wheel by where they are installed, and by name."""
+    """The files of a wheel by where they are installed, and by name.
 
-    def __init__(self, binary: WheelBinary) -> None:
-        self.by_path = {_installed(one.member): one for one in binary.files}
-        self.by_name = {posixpath.basename(path): one for path, one in self.by_path.items()}
+    ``beside``: files of the same environment, which RPATH may lead to.
+    """
+
+    def __init__(self, binary: WheelBinary, beside: Mapping[str, ElfFile] | None = None) -> None:
+        own = installed((binary,))
+        self.by_path = {**beside, **own} if beside else own
+        self.by_name = {posixpath.basename(path): one for path, one in own.items()}
+
+
+def installed(wheels: Iterable[WheelBinary]) -> dict[str, ElfFile]:
+    """Files of wheels by their path in the environment."""
+    return {_installed(one.member): one for wheel in wheels for one in wheel.files}
 
 
 def closure(siblings: Siblings, file: ElfFile, is_mapped: Callable[[str], bool]) -> Closure:

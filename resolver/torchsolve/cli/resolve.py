@@ -31,7 +31,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
     from torchsolve.report.text import resolution_screen
 
     with view.progress() as progress:
-        resolution = solve(projects, settings, progress)
+        resolution = solve(projects, settings, progress, links=output is not None)
     error = resolution_error(resolution)
     if not view.as_json:
         view.show(resolution_screen(resolution, oldest_fact()))

@@ -241,7 +241,7 @@ def _git_build(pin: Pin) -> GitBuild:
 
 def _final_values(plan: Plan, system: System) -> dict[str, object]:
     ours, home = brings_comfyui(plan), comfyui_home(plan)
-    extra = [package.name for package in plan.system_packages]
+    extra = [package.name for package in plan.system_packages if package.name]
     if plan.needs_compiler:
         extra += system.compiler
     user = plan.inventory.user if plan.inventory else "${UID}:${GID}"

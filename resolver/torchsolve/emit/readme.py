@@ -61,6 +61,7 @@ def readme(plan: Plan, options: EmitOptions) -> str:
         "without_deps": [pin for pin in plan.pins if pin.no_deps],
         "known_size": sum(weight.size or 0 for weight in plan.weights),
         "sizes_unknown": any(weight.size is None for weight in plan.weights),
+        "findings": plan.links.told() if plan.links else (),
         "capabilities": _capabilities(plan),
         "references": _references(plan),
         "gib": _gib,

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,14 +28,20 @@ from torchsolve.index.ranges import RangeFile, RangesRefusedError
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.model.package import IndexFile
-from torchsolve.wheel.binary import may_be_binary, read_binaries, read_variant_text
-from torchsolve.wheel.elf import read_elf, read_leading
+from torchsolve.wheel.binary import (
+    content_id,
+    may_be_binary,
+    read_binaries,
+    read_variant_text,
+)
+from torchsolve.wheel.elf import read_dynamic, read_elf, read_leading
 from torchsolve.wheel.elf_source import Unreadable
 from torchsolve.wheel.record import distil, dump_binary, load_binary
 from torchsolve.wheel.shipped import shipped
 
 # Members of one wheel at the same time: each holds up to 16 MiB of what it inflated.
 _THREADS = 6
+_KINDS = ("binaries-gpu", "binaries")
 _MAX_MEMBER = 8 * 1024 * 1024 * 1024
 
 
@@ -51,26 +58,52 @@ class BinaryReader:
             UnknownError: ``offline-miss``, ``no-address``, ``not-a-wheel``, ``hash-mismatch``,
                 and what ``Http`` raises.
         """
-        kept = self._kept(file, gpu)
+        kept = self._kept(file, _KINDS[:1] if gpu else _KINDS, gpu=gpu)
         if kept is not None:
             return kept
+        url = self._address(file)
+        try:
+            member = partial(_read_member, gpu=gpu)
+            found = self._by_range(file, url, member) if _is_remote(url) else None
+            found = distil(found or self._whole(file, url))
+        except UsageError as error:
+            raise UnknownError(error.reference, error.message, origin=redact(url)) from None
+        self._keep(found, "binaries-gpu" if gpu or found.verified else "binaries")
+        return found
+
+    def kept(self, file: IndexFile) -> WheelBinary | None:
+        """What is known of a wheel without asking anyone, at least its dynamic sections."""
+        return self._kept(file, (*_KINDS, "dynamic"), gpu=False)
+
+    def dynamic(self, file: IndexFile) -> WheelBinary:
+        """The dynamic sections of a wheel's files: libraries, paths and versions, no symbols.
+
+        Raises as ``read``.
+        """
+        kept = self.kept(file)
+        if kept is not None:
+            return kept
+        url = self._address(file)
+        try:
+            found = self._by_range(file, url, _dynamic_member) if _is_remote(url) else None
+            if found is None:
+                return self.read(file, gpu=False)
+        except UsageError as error:
+            raise UnknownError(error.reference, error.message, origin=redact(url)) from None
+        self._keep(found, "dynamic")
+        return found
+
+    def _address(self, file: IndexFile) -> str:
         if file.url is None:
             raise UnknownError(
                 "no-address", "nothing is known of where it is", origin=file.filename
             )
-        local = file.url.startswith("file:")
-        if self._settings.offline and not local:
+        if self._settings.offline and _is_remote(file.url):
             raise offline_miss(f"the binaries of {file.filename}", file.name)
-        try:
-            found = self._by_range(file, file.url, gpu=gpu) if not local else None
-            found = distil(found or self._whole(file, file.url))
-        except UsageError as error:
-            raise UnknownError(error.reference, error.message, origin=redact(file.url)) from None
-        self._keep(found, gpu=gpu or found.verified)
-        return found
+        return file.url
 
-    def _kept(self, file: IndexFile, gpu: bool) -> WheelBinary | None:
-        for kind in ("binaries-gpu",) if gpu else ("binaries-gpu", "binaries"):
+    def _kept(self, file: IndexFile, kinds: tuple[str, ...], *, gpu: bool) -> WheelBinary | None:
+        for kind in kinds:
             entry = self._cache.read(kind, _key(file.sha256)) if file.sha256 else None
             if entry is not None:
                 # An entry of another version's form is read again.
@@ -81,10 +114,9 @@ class BinaryReader:
         here = shipped(file.name, file.sha256) if file.sha256 else None
         return None if here is None or (gpu and not _tells_gpu(here)) else here
 
-    def _keep(self, binary: WheelBinary, *, gpu: bool) -> None:
+    def _keep(self, binary: WheelBinary, kind: str) -> None:
         if binary.sha256 is not None:
             text = dump_binary(binary).decode()
-            kind = "binaries-gpu" if gpu else "binaries"
             self._cache.write(kind, _key(binary.sha256), Entry({}, text))
 
     def _whole(self, file: IndexFile, url: str) -> WheelBinary:
@@ -92,7 +124,7 @@ class BinaryReader:
         with whole_file(self._http, self._cache, file, url) as stream:
             return read_binaries(stream, file.filename, gpu=True)
 
-    def _by_range(self, file: IndexFile, url: str, *, gpu: bool) -> WheelBinary | None:
+    def _by_range(self, file: IndexFile, url: str, member: _Reader) -> WheelBinary | None:
         """None where the server refuses ranges."""
         try:
             archive = RangeFile(self._http, url)
@@ -100,7 +132,7 @@ class BinaryReader:
             return None
         members, variant = _directory(archive, file.filename)
         with ThreadPoolExecutor(_THREADS, "binaries") as pool:
-            read = partial(_read_member, archive, scratch=self._cache.scratch(), gpu=gpu)
+            read = partial(_of_member, archive, read=member, scratch=self._cache.scratch())
             rows = [row for row in pool.map(read, members) if row is not None]
         elves = tuple(row.elf for row in rows)
         return WheelBinary(
@@ -114,6 +146,10 @@ class BinaryReader:
             whole=tuple(row.elf.member for row in rows if row.whole),
             variant=variant,
         )
+
+
+def _is_remote(url: str) -> bool:
+    return not url.startswith("file:")
 
 
 def _key(sha256: str) -> str:
@@ -149,8 +185,11 @@ class _Member:
     whole: bool = False
 
 
-def _read_member(
-    archive: RangeFile, info: zipfile.ZipInfo, *, scratch: Path, gpu: bool
+_Reader = Callable[[LazyMember, str], tuple[ElfFile, bool]]
+
+
+def _of_member(
+    archive: RangeFile, info: zipfile.ZipInfo, *, read: _Reader, scratch: Path
 ) -> _Member | None:
     """None where it is no ELF file."""
     name = info.filename
@@ -160,8 +199,21 @@ def _read_member(
         with LazyMember(archive.fetch, info, scratch) as source:
             if source.size < 4 or source.read_at(0, 4) != b"\x7fELF":
                 return None
-            front = None if gpu else read_leading(source, name)
-            elf = front or read_elf(source, name, gpu=gpu)
-            return _Member(elf, source.fetched, whole=front is None and not gpu)
+            elf, whole = read(source, name)
+            elf = replace(elf, content=content_id(info))
+            return _Member(elf, source.fetched, whole=whole)
     except Unreadable as reason:
         return _Member(ElfFile(name, unread=str(reason)))
+
+
+def _read_member(source: LazyMember, name: str, *, gpu: bool) -> tuple[ElfFile, bool]:
+    """The file, and whether it had to be read to its end for its symbols alone."""
+    front = None if gpu else read_leading(source, name)
+    return front or read_elf(source, name, gpu=gpu), front is None and not gpu
+
+
+def _dynamic_member(source: LazyMember, name: str) -> tuple[ElfFile, bool]:
+    front = read_leading(source, name)
+    if front is None:
+        return read_dynamic(source, name), True
+    return replace(front, undefined=(), defined=(), weak_objects=(), checks=()), False

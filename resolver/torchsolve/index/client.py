@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -31,6 +31,9 @@ from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import WheelBinary
 from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
+
+if TYPE_CHECKING:
+    from torchsolve.index.binaries import BinaryReader
 
 
 class IndexClient:
@@ -109,12 +112,17 @@ class IndexClient:
             UnknownError: what ``page`` raises; ``not-a-wheel``, ``hash-mismatch``, ``no-address``,
                 ``cache-not-writable``.
         """
-        # Imported late: most runs are answered by names and METADATA.
-        from torchsolve.index.binaries import BinaryReader
-
-        reader = BinaryReader(self.settings, self._http, self._cache)
         key = ("binaries", gpu, file.sha256 or file.url, file.filename)
-        return self._once.answer(key, partial(reader.read, file, gpu=gpu))
+        return self._once.answer(key, partial(self._binaries.read, file, gpu=gpu))
+
+    def read_dynamic(self, file: IndexFile) -> WheelBinary:
+        """The dynamic sections of a wheel's compiled files; raises as ``read_remote``."""
+        key = ("dynamic", file.sha256 or file.url, file.filename)
+        return self._once.answer(key, partial(self._binaries.dynamic, file))
+
+    def kept_binary(self, file: IndexFile) -> WheelBinary | None:
+        """What is known of a wheel's files without asking anyone; None where nothing is."""
+        return self._binaries.kept(file)
 
     def whole_page(self, name: str) -> IndexPage:
         """The page without the cut-off, to say what it hides. Raises what ``page`` raises."""
@@ -172,6 +180,13 @@ class IndexClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def _binaries(self) -> BinaryReader:
+        # Imported late: most runs are answered by names and METADATA.
+        from torchsolve.index.binaries import BinaryReader
+
+        return BinaryReader(self.settings, self._http, self._cache)
 
     def _page_key(self, name: NormalizedName) -> Hashable:
         return ("page", name, self._indexes(name))

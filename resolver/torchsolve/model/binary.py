@@ -103,6 +103,8 @@ class ElfFile:
         compilers: what it makes GPU code with at run time: ``nvrtc``, ``nvjitlink``, ``triton``;
             such code fits any GPU that the compiler knows and stands in no file.
         gpu: None where GPU code was not asked for.
+        content: checksum and size of the file, as the wheel's directory has them; equal files have
+            equal ones; None where it was not noted.
         unread: why it could not be read (all else is then empty); None when it was.
     """
 
@@ -122,6 +124,7 @@ class ElfFile:
     python_floor: str | None = None
     compilers: tuple[str, ...] = ()
     gpu: GpuCode | None = None
+    content: str | None = None
     unread: str | None = None
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from torchsolve.model.evidence import Disagreement, Evidence
 from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.link import Links
 from torchsolve.model.package import IndexFile
 from torchsolve.model.project import ComfyUI, ModelFile, SourceLocation
 from torchsolve.model.target import BaseImage, CellId
@@ -140,6 +141,7 @@ class Plan:
         inventory: the base's, in a layered plan.
         companions: rows of matrices/ that bound the solve (claimed), as evidence.
         notes: one line each, for people.
+        links: what the dynamic linker will find; None where it was not asked.
         indexes: label → URL of every index that a pin comes from, sorted.
     """
 
@@ -164,6 +166,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     needs_compiler: bool = False
     companions: tuple[Evidence, ...] = ()
+    links: Links | None = None
 
     @property
     def torch_version(self) -> str | None:

@@ -12,6 +12,7 @@ from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import CellOutcome, Conflict, DroppedEdge, Pin, Plan
 from torchsolve.model.project import ModelFile, ProjectFacts
+from torchsolve.report.links import links_json
 from torchsolve.report.redact import redact
 
 Json = dict[str, Any]
@@ -94,7 +95,8 @@ def plan_json(plan: Plan, ledger: Ledger) -> Json:
             "complete": plan.gpu.complete,
         },
         "driver_min": plan.driver_min,
-        "system_packages": [package.name for package in plan.system_packages],
+        "system_packages": [p.name for p in plan.system_packages if p.name],
+        "links": links_json(plan.links),
         "weights": [_weight(model) for model in plan.weights],
         "comfyui": plan.comfyui.version if plan.comfyui else None,
         "companions": _ids(plan.companions, ledger),

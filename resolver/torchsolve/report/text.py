@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Layer, Pin, Plan, PlanVerdict, WheelVerdict
 from torchsolve.model.project import ProjectFacts, WheelFact
+from torchsolve.report.links import link_block, unknown_libraries
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
 
@@ -46,6 +47,7 @@ def resolution_screen(resolution: Resolution, checked: date | None = None) -> Sc
         *_wheel_blocks(resolution.projects, plan),
         _disagreements(plan),
         _companions(plan),
+        link_block(plan),
         _not_layered(resolution),
         _undecided(resolution),
         *_notes(resolution),
@@ -187,12 +189,7 @@ def _driver(plan: Plan) -> list[str]:
 
 def _system(plan: Plan) -> list[str]:
     names = dict.fromkeys(package.name for package in plan.system_packages if package.name)
-    lines = [" ".join(names)] if names else []
-    return lines + [
-        f"{package.soname} for {' '.join(package.needed_by)}: no {plan.image.os} package is known"
-        for package in plan.system_packages
-        if not package.name
-    ]
+    return ([" ".join(names)] if names else []) + unknown_libraries(plan)
 
 
 def _weights(plan: Plan) -> list[str]:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -118,6 +119,11 @@ def may_be_binary(member: str) -> bool:
     return bool(_LIBRARY.search(member) or _BINARY_FOLDER.search(member))
 
 
+def content_id(info: zipfile.ZipInfo) -> str:
+    """Tells two members with other contents apart."""
+    return f"{info.CRC:08x}-{info.file_size}"
+
+
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, gpu: bool) -> ElfFile | None:
     """One member; None where it is no ELF file."""
     name = info.filename
@@ -129,7 +135,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, gpu: bool) 
             if head != b"\x7fELF":
                 return None
             with _inflated(member, head, info.file_size) as source:
-                return read_elf(source, name, gpu=gpu)
+                return replace(read_elf(source, name, gpu=gpu), content=content_id(info))
     except _DAMAGE as error:
         return ElfFile(name, unread=f"the archive's member is damaged: {error}")
 

@@ -6,6 +6,8 @@ no torch wheel holds gives an ``ElfFile`` whose ``unread`` says why. Nothing is 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torchsolve.model.binary import ElfFile, GpuCode
 from torchsolve.wheel.elf_front import Entries, leading_entries
 from torchsolve.wheel.elf_image import Image, Tag, dynamic_entries, read_image, string_at
@@ -37,6 +39,27 @@ def read_elf(
         return ElfFile(member, unread=str(reason))
 
 
+def read_dynamic(source: Source, member: str) -> ElfFile:
+    """What the dynamic section says, without symbols: libraries, paths, versions.
+
+    ``python`` is None: which files are extension modules their symbols tell.
+    """
+    try:
+        image = read_image(source)
+        entries = dynamic_entries(image)
+        dynamic = dict(entries)
+        names = string_table(image, dynamic)
+        found = _named(entries, names)
+        return replace(
+            found,
+            member=member,
+            machine=image.machine,
+            versions=version_needs(image, dynamic, names),
+        )
+    except Unreadable as reason:
+        return ElfFile(member, unread=str(reason))
+
+
 def read_leading(source: Source, member: str) -> ElfFile | None:
     """The facts that the leading bytes tell, of a file that GNU ld left as it made it.
 
@@ -62,16 +85,10 @@ def _elf_file(
 
     python, floor = python_abi(member, symbols.undefined, symbols.defined)
 
-    def values(tag: Tag) -> list[str]:
-        return [string_at(names, value) for key, value in entries if key == tag]
-
-    return ElfFile(
-        member,
+    return replace(
+        _named(entries, names),
+        member=member,
         machine=image.machine,
-        soname=next(iter(values(Tag.SONAME)), None),
-        needed=tuple(values(Tag.NEEDED)),
-        runpath=_paths(values(Tag.RUNPATH)),
-        rpath=_paths(values(Tag.RPATH)),
         versions=version_needs(image, dynamic, names),
         undefined=symbols.undefined,
         defined=symbols.defined,
@@ -87,6 +104,21 @@ def _elf_file(
 
 def _strings(source: Source, image: Image) -> Strings:
     return read_strings(source, ((0, source.reach),), device_code=device_code(image))
+
+
+def _named(entries: Entries, names: bytes) -> ElfFile:
+    """A file of which only the names in its dynamic section are known."""
+
+    def values(tag: Tag) -> list[str]:
+        return [string_at(names, value) for key, value in entries if key == tag]
+
+    return ElfFile(
+        "",
+        soname=next(iter(values(Tag.SONAME)), None),
+        needed=tuple(values(Tag.NEEDED)),
+        runpath=_paths(values(Tag.RUNPATH)),
+        rpath=_paths(values(Tag.RPATH)),
+    )
 
 
 def _paths(values: list[str]) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ class _File(_Row):
     python_floor: str | None = None
     compilers: list[str] = []
     gpu: _Gpu | None = None
+    content: str | None = None
     unread: str | None = None
 
 
@@ -174,6 +175,7 @@ def _file(file: ElfFile) -> dict[str, Any]:
             "python_floor": file.python_floor,
             "compilers": file.compilers,
             "gpu": _gpu(file.gpu) if file.gpu else None,
+            "content": file.content,
             "unread": file.unread,
         }
     )
@@ -231,6 +233,7 @@ def _elf(row: _File) -> ElfFile:
         python_floor=row.python_floor,
         compilers=tuple(row.compilers),
         gpu=_code(row.gpu) if row.gpu else None,
+        content=row.content,
         unread=row.unread,
     )
 
