@@ -3,7 +3,9 @@ exports ``nm -D`` tells: ``c10::SymBool::guard_or_false`` came with 2.8.0."""
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,172 @@ def test_labels_that_are_trusted_are_contradicted_aloud(
         (place, "was built for torch ==2.7.0"),
         ("ext 1.0", "is taken by its label to load on torch 2.7.0"),
     }
+
+
+def test_together_names_who_rules_a_release_out(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = wheel_of(here, GUARD).write(here)
+    # c10::cuda::SetDevice(signed char): 2.1.0 to 2.7.1 by ``nm -D`` of libc10_cuda.so.
+    older = make_wheel(
+        "old",
+        "2.0",
+        ["torch==2.7.0"],
+        tag=TAG,
+        members={"old/_C.so": extension(here / "older", "_ZN3c104cuda9SetDeviceEa")},
+    ).write(here)
+    assert run(["inspect", str(newer), str(older), "--together", "--json"]) == 0
+    joint = json.loads(capsys.readouterr().out)["together"]
+    assert "2.7.0" in joint["refuted"]
+    assert "2.8.0" in joint["refuted"]
+    assert next(iter(joint["because"]["2.7.0"])) == str(newer)
+    assert joint["because"]["2.7.0"][str(newer)]["missing"] == [GUARD]
+    assert joint["because"]["2.8.0"][str(older)]["missing"] == ["_ZN3c104cuda9SetDeviceEa"]
+    assert joint["declared"] == ["2.7.0"]
+    assert run(["inspect", str(newer), str(older), "--together"]) == 0
+    told = capsys.readouterr().out
+    assert "ext-1.0:" in told.partition("together")[2]
+
+
+def test_each_python_has_its_wheel(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = ["cp310-cp310", "cp312-cp312", "cp313-cp313"]
+    files = [make_wheel("ext", "1.0", tag=f"{tag}-manylinux_2_28_x86_64") for tag in tags]
+    files.append(make_wheel("ext", "1.0", tag="cp313-cp313-win_amd64"))
+    files.append(make_wheel("ext", "1.0", tag="cp314-cp314-manylinux_2_28_aarch64"))
+
+    def read(*more: str) -> list[str]:
+        assert run(["inspect", "ext==1.0", *more, "--json"]) == 0
+        wheels = json.loads(capsys.readouterr().out)["wheels"]
+        return [wheel["file"].split("-")[2] for wheel in wheels]
+
+    with IndexServer({"ext": [FakeFile(file) for file in files]}) as server:
+        monkeypatch.setenv("TORCHSOLVE_INDEX", server.url)
+        assert read() == ["cp313"]
+        assert read("--python", "3.10") == ["cp310"]
+        assert read("--python", "3.10", "--python", "3.12") == ["cp310", "cp312"]
+        assert read("--python", "all") == ["cp313", "cp312", "cp310"]
+        assert read("--platform", "linux/arm64") == ["cp314"]
+        assert run(["inspect", "ext==1.0", "--python", "3.9"]) == 2
+        assert "it has wheels for Python 3.10, 3.12, 3.13" in capsys.readouterr().err
+
+
+def test_a_labelled_wheel_is_read_and_its_properties_are_claims(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = {"variants": {"cu": {"abi_dependency": {"torch": ["2.7"]}}}}
+    made = make_wheel(
+        "ext",
+        "1.0",
+        ["torch"],
+        tag=TAG,
+        members={
+            "ext/ext.so": extension(here / "made", GUARD),
+            "ext-1.0.dist-info/variant.json": json.dumps(label).encode(),
+        },
+    )
+    path = here / made.filename.replace(".whl", "-cu.whl")
+    path.write_bytes(made.content)
+    found = inspected(capsys, str(path))
+    (row,) = found["disagreements"]
+    claim, fact = found["book"][row["claim"]], found["book"][row["fact"]]
+    assert claim["statement"] == "is the variant abi_dependency :: torch :: 2.7"
+    assert claim["origin"] == "variant.json"
+    assert GUARD in fact["origin"]
+
+
+def unpacked(archive: Archive, site: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
+        opened.extractall(site)
+
+
+@pytest.fixture
+def env(here: Path) -> Path:
+    """An environment with a torch 2.7.0 of our own, which exports one name that the real lacks."""
+    prefix = here / "env"
+    site = prefix / "lib" / "python3.12" / "site-packages"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin" / "python").write_text("#!/bin/sh\nexit 9\n")
+    (prefix / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.12.4\n")
+    library = shared(
+        here / "t" / "libtorch_cpu.so",
+        "int torch_own(void) { return 1; }",
+        soname="libtorch_cpu.so",
+    )
+    loader = shared(
+        here / "t" / "libtorch_python.so",
+        "extern int torch_own(void); int start(void) { return torch_own(); }",
+        soname="libtorch_python.so",
+        needs=[library],
+    )
+    torch = make_wheel(
+        "torch",
+        "2.7.0+cu128",
+        tag=TAG,
+        members={
+            "torch/__init__.py": b"",
+            "torch/lib/libtorch_cpu.so": library.read_bytes(),
+            "torch/lib/libtorch_python.so": loader.read_bytes(),
+        },
+    )
+    for archive in (torch, wheel_of(here, "torch_own"), make_wheel("plain", "3", ["absent>1"])):
+        unpacked(archive, site)
+    bad = make_wheel(
+        "late", "1.0", ["torch==2.8.0"], tag=TAG, members={"late/_C.so": extension(here, GUARD)}
+    )
+    unpacked(bad, site)
+    return prefix
+
+
+def test_an_environment_is_judged_by_what_is_installed(
+    env: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (env / "lib/python3.12/site-packages/torch/__init__.py").write_text("raise SystemExit(9)\n")
+    assert run(["inspect", "--env", str(env / "bin" / "python"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    told = document["environment"]
+    assert (told["python"], told["torch"], told["distributions"]) == ("3.12", "2.7.0+cu128", 4)
+    verdicts = {wheel["name"]: wheel["installed"] for wheel in document["wheels"]}
+    assert verdicts["late"]["verdict"] == "refuted"
+    assert verdicts["late"]["missing"] == [GUARD]
+    # The atlas's 2.7.0 has no such name: what is installed has.
+    assert verdicts["ext"]["verdict"] in ("loads", "links")
+    assert told["unmet"] == [
+        {"distribution": "late 1.0", "requires": "torch==2.8.0", "installed": "2.7.0+cu128"},
+        {"distribution": "plain 3", "requires": "absent>1", "installed": None},
+    ]
+    (altered,) = told["altered"]
+    assert altered["distribution"] == "torch 2.7.0+cu128"
+    assert altered["file"].startswith("torch/__init__.py: it has 20 bytes, RECORD says 0")
+
+
+def test_an_environment_in_text(env: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = env / "lib/python3.12/site-packages"
+    library = site / "late" / "_C.so"
+    library.write_bytes(library.read_bytes()[:-1] + b"\xff")
+    (site / "ext" / "ext.so").unlink()
+    assert run(["inspect", "--env", str(env)]) == 0
+    told = capsys.readouterr().out
+    assert "late/_C.so: its sha256 is not the one of RECORD" in told
+    assert "ext/ext.so: it is missing" in told
+    assert "refuted    late 1.0" in told
+
+
+def test_a_record_leads_nowhere_outside(env: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = env / "lib/python3.12/site-packages/plain-3.dist-info/RECORD"
+    with record.open("a") as stream:
+        stream.write("../../../../../../../../dev/zero,sha256=abc,5\n")
+        stream.write("/dev/zero,sha256=abc,5\n")
+        stream.write('"unclosed\n')
+    assert run(["inspect", "--env", str(env), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["environment"]["altered"]
+    assert [row["file"].endswith("was not read") for row in rows[:2]] == [True, True]
+
+
+@pytest.mark.parametrize("where", ["absent", "empty", "file"])
+def test_no_environment(here: Path, capsys: pytest.CaptureFixture[str], where: str) -> None:
+    (here / "empty").mkdir()
+    (here / "file").write_text("")
+    assert run(["inspect", "--env", where]) == 2
+    assert "no-such-environment" in capsys.readouterr().err

@@ -295,7 +295,9 @@ def _nobodys(case: _Case) -> Judgement | None:
 
 def _by_layout(case: _Case, built: BuiltWith) -> Judgement:
     loads = Judgement(LOADS, member=case.file.member)
-    if not case.want.torch and not case.want.hints:
+    linked = any(is_torch_library(need.soname) for need in case.opened.outside)
+    # Weak names alone, which torch happens to export too, are no use of it.
+    if not case.want.torch and not (case.want.hints and linked):
         return replace(loads, reason=_NONE)
     if case.is_stable:
         return replace(loads, reason="it uses the stable ABI of torch alone")

@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
 from torchsolve.abi.contradictions import contradictions
 from torchsolve.abi.survey import FileSurvey, Survey
-from torchsolve.facts import load_facts
-from torchsolve.model.binary import GpuCode, Judgement, WheelBinary
+from torchsolve.inspection import EnvironmentFindings, WheelFindings
+from torchsolve.model.binary import GpuCode, WheelBinary
 from torchsolve.model.evidence import Disagreement, Ledger
 from torchsolve.model.package import Declared, DistMetadata
-from torchsolve.model.version import dotted_key
+from torchsolve.report.environment import environment_json
+from torchsolve.report.judged import carrying, judgement_json
 from torchsolve.report.plan_json import evidence_json
-from torchsolve.wheel.claims import Claims
+from torchsolve.report.together import Together, together_json
 
 
-@dataclass(frozen=True, slots=True)
-class WheelFindings:
-    """One wheel, read.
-
-    Attributes:
-        file: name or place; sha256: None where neither bytes nor index gave one.
-        tags: of the file name, sorted.
-        binary: its compiled files; None where they could not be read: ``unread`` says why.
-        survey: the verdicts over the atlas; None with ``binary``.
-        notes: what was set aside, one line each.
-    """
-
-    file: str
-    sha256: str | None
-    metadata: DistMetadata
-    tags: tuple[str, ...]
-    claims: Claims
-    binary: WheelBinary | None = None
-    survey: Survey | None = None
-    unread: str | None = None
-    size: int | None = None
-    notes: tuple[str, ...] = ()
-
-
-def wheels_json(wheels: Iterable[WheelFindings]) -> dict[str, Any]:
+def wheels_json(
+    wheels: Sequence[WheelFindings],
+    *,
+    together: Together | None = None,
+    environment: EnvironmentFindings | None = None,
+) -> dict[str, Any]:
     """``torchsolve.wheel/1``; what could not be read is null."""
     book = Ledger()
     entries = [_entry(wheel, book) for wheel in wheels]
-    return {"schema": "torchsolve.wheel/1", "wheels": entries, "evidence": evidence_json(book)}
+    document: dict[str, Any] = {"schema": "torchsolve.wheel/1", "wheels": entries}
+    if together is not None:
+        document["together"] = together_json(together)
+    if environment is not None:
+        document["environment"] = environment_json(environment)
+    return {**document, "evidence": evidence_json(book)}
 
 
 def disagreements(wheel: WheelFindings) -> tuple[Disagreement, ...]:
@@ -96,7 +82,7 @@ def _entry(wheel: WheelFindings, book: Ledger) -> dict[str, Any]:
         "built_with": _built_with(found) if found else None,
         "glibc": found.glibc if found else None,
         "glibcxx": found.glibcxx if found else None,
-        "images": list(carrying(found)) if found else None,
+        "images": list(carrying(found.glibc, found.glibcxx)) if found else None,
         "cuda_runtime": found.cuda_runtime if found else None,
         "disagreements": [
             {"subject": d.subject, "claim": book.id(d.claim), "fact": book.id(d.fact)}
@@ -107,6 +93,8 @@ def _entry(wheel: WheelFindings, book: Ledger) -> dict[str, Any]:
         "bytes_read": binary.bytes_read if binary else None,
         "bytes_total": binary.bytes_total if binary else wheel.size,
         "notes": [*wheel.metadata.notes, *wheel.notes],
+        "installed": judgement_json(wheel.here) if wheel.here else None,
+        "altered": list(wheel.altered),
     }
 
 
@@ -129,7 +117,7 @@ def _extension(found: FileSurvey) -> dict[str, Any]:
         "ptx": [architecture for architecture, _ in gpu.ptx] if gpu else None,
         "fatbins": _fatbins(gpu) if gpu else None,
         "unread": file.unread,
-        "torch": {str(v): _judgement(judgement) for v, judgement in found.torch.items()},
+        "torch": {str(v): judgement_json(judgement) for v, judgement in found.torch.items()},
     }
 
 
@@ -151,15 +139,6 @@ def _stable(found: FileSurvey) -> dict[str, Any] | None:
     }
 
 
-def _judgement(judgement: Judgement) -> dict[str, Any]:
-    return {
-        "verdict": judgement.verdict,
-        "by": judgement.cause.value if judgement.cause else None,
-        "missing": list(judgement.missing),
-        "reason": judgement.reason,
-    }
-
-
 def _torch(found: Survey) -> dict[str, list[str]]:
     return {
         verdict: [str(version) for version in found.releases(verdict)]
@@ -169,16 +148,3 @@ def _torch(found: Survey) -> dict[str, list[str]]:
 
 def _built_with(found: Survey) -> dict[str, Any]:
     return {"torch": found.built.torch, "evidence": list(found.built.evidence)}
-
-
-def carrying(found: Survey) -> tuple[str, ...]:
-    """Operating systems whose glibc and libstdc++ are new enough, as ``matrices/`` knows them."""
-    return tuple(
-        row.name
-        for row in load_facts().images.systems
-        if _at_least(row.glibc, found.glibc) and _at_least(row.libstdcxx, found.glibcxx)
-    )
-
-
-def _at_least(has: str | None, needs: str | None) -> bool:
-    return needs is None or (has is not None and dotted_key(has) >= dotted_key(needs))

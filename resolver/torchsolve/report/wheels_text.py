@@ -9,13 +9,15 @@ from packaging.version import Version
 
 from torchsolve.abi.survey import Survey
 from torchsolve.facts import load_facts
+from torchsolve.inspection import WheelFindings
 from torchsolve.model.binary import GpuCode, Judgement, WheelBinary
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.gpu import covered
 from torchsolve.model.version import dotted_key
+from torchsolve.report.judged import carrying
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
-from torchsolve.report.wheels import WheelFindings, carrying, disagreements
+from torchsolve.report.wheels import disagreements
 
 _COLOURS = {"loads": "green", "links": "yellow", "refuted": "red", "unknown": "yellow"}
 _COVERAGE = (
@@ -82,7 +84,7 @@ def _binary_rows(wheel: WheelFindings) -> Iterator[Row]:
 
 
 def _systems(found: Survey) -> str:
-    has = carrying(found)
+    has = carrying(found.glibc, found.glibcxx)
     rows = load_facts().images.systems
     lacking = [r.name for r in rows if r.name not in has and r.libstdcxx is not None]
     not_on = f"; not on {' '.join(lacking)}" if lacking else ""
