@@ -17,12 +17,14 @@ from torchsolve.direct import Direct
 from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.index.client import IndexClient
-from torchsolve.index.settings import IndexSettings
+from torchsolve.index.credentials import split_auth
+from torchsolve.indexes import find_indexes
 from torchsolve.links import with_links
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts
+from torchsolve.project.constraints import bounded
 from torchsolve.project.load import ReadOptions, load_all
 from torchsolve.proof import Proofs
 from torchsolve.solve.cells import refuse_unknown
@@ -93,13 +95,13 @@ def _context(
     refuse_unknown(tables, settings)
     if progress is not None:
         progress.stage("reading projects", len(references))
-    base = _index_settings(settings)
-    with IndexClient(base) as files:
+    indexes = find_indexes(settings)
+    with IndexClient(indexes.client_settings()) as files:
         options = _read_options(settings, files)
-        projects = load_all(references, options)
+        projects = bounded(load_all(references, options), settings.constraints, options)
     cutoff = _cutoff(settings, projects)
     inventory = _inventory(settings)
-    wanted = replace(_with_projects(base, projects), exclude_newer=cutoff)
+    wanted = indexes.client_settings(projects, cutoff)
     with IndexClient(wanted) as client:
         if progress is not None:
             progress.stage(_SOLVING)
@@ -113,7 +115,8 @@ def _context(
             gpus=gpus,
             cutoff=cutoff,
             index_for=lambda url: client.with_torch(url, family if url else frozenset()),
-            default_url=wanted.default_url or default_index_url(),
+            default_url=split_auth(wanted.default_url or default_index_url())[0],
+            indexes=indexes.told(projects),
             direct=Direct(client, options),
             prover=proofs if settings.reads_binaries else None,
             labels=proofs,
@@ -151,29 +154,6 @@ def _ticker(progress: Progress | None) -> Callable[[str], None]:
     return tick
 
 
-def _index_settings(settings: Settings) -> IndexSettings:
-    return IndexSettings(
-        cache_dir=settings.cache_dir,
-        default_url=settings.index,
-        extra=settings.extra_index,
-        offline=settings.offline,
-    )
-
-
-def _with_projects(base: IndexSettings, projects: Sequence[ProjectFacts]) -> IndexSettings:
-    """The indexes that requirement files name join those of the flags."""
-    rows = [row for project in projects for row in project.indexes]
-    default = next((row.url for row in rows if row.kind == "--index-url"), None)
-    extra = tuple(row.url for row in rows if row.kind == "--extra-index-url")
-    links = tuple(row.url for row in rows if row.kind == "--find-links")
-    return replace(
-        base,
-        default_url=base.default_url or default,
-        extra=(*base.extra, *extra),
-        find_links=(*base.find_links, *links),
-    )
-
-
 def _read_options(settings: Settings, client: IndexClient) -> ReadOptions:
     return ReadOptions(
         cache_dir=settings.cache_dir,
@@ -181,6 +161,7 @@ def _read_options(settings: Settings, client: IndexClient) -> ReadOptions:
         offline=settings.offline,
         undeclared=settings.undeclared,
         extras=settings.extras,
+        groups=settings.groups,
         platform=settings.platform,
         download=client.download,
     )

@@ -64,6 +64,7 @@ class Fault:
         headers: more headers, ``{"Retry-After": "1"}``.
         hang: seconds to wait before anything else.
         hold: an event to wait for before anything else, ten seconds at most.
+        trickle: seconds between the bytes of the body.
         truncate: bytes of the body that are sent before the connection is closed.
         body: answer with this body (and status 200 unless ``status`` says otherwise).
     """
@@ -72,6 +73,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: float = 0
     hold: threading.Event | None = None
+    trickle: float = 0
     truncate: int | None = None
     body: bytes | None = None
 
@@ -312,21 +314,32 @@ def _handler(index: IndexServer) -> type[BaseHTTPRequestHandler]:
             answer = index.answer(request)
             if fault and (fault.status is not None or fault.body is not None):
                 answer = _Answer(fault.status or 200, fault.body or b"", {**fault.headers})
-            self._send(answer, fault.truncate if fault else None)
+            self._send(answer, fault.truncate if fault else None, fault.trickle if fault else 0)
 
-        def _send(self, answer: _Answer, truncate: int | None) -> None:
+        def _send(self, answer: _Answer, truncate: int | None, trickle: float) -> None:
             with _lost_client():
                 self.send_response(answer.status)
                 for key, value in answer.headers.items():
                     self.send_header(key, value)
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(answer.body[:truncate])
+                body = b"" if self.command == "HEAD" else answer.body[:truncate]
+                for block in _blocks(body, trickle):
+                    self.wfile.write(block)
             if truncate is not None:
                 self.close_connection = True
 
     return Handler
+
+
+def _blocks(body: bytes, trickle: float) -> Iterator[bytes]:
+    """The body as it is to be sent: whole, or byte by byte with a pause behind each."""
+    if not trickle:
+        yield body
+        return
+    for byte in body:
+        yield bytes([byte])
+        time.sleep(trickle)
 
 
 @contextmanager

@@ -111,6 +111,16 @@ def test_an_answer_that_breaks_off_is_asked_for_again(tmp_path: Path) -> None:
     assert e.value.reference == "index-unreachable"
 
 
+def test_an_answer_that_comes_byte_by_byte(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(trickle=0.02), times=9)
+        started = time.monotonic()
+        error = failure(config(tmp_path, server.url, patience=0.3))
+        assert time.monotonic() - started < 3
+    assert error.reference == "index-unreachable"
+    assert "too slow" in error.message
+
+
 @pytest.mark.parametrize("url", ["ftp://index.example/simple/", "index.example/simple", "http://"])
 def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     assert failure(config(tmp_path, url)).reference == "index-unreachable"
@@ -146,7 +156,8 @@ class Shut:
 def test_403_of_a_further_index_is_absence_only_where_torch_is_kept(
     tmp_path: Path, url: str, absent: bool
 ) -> None:
-    reader = Pages(IndexSettings(tmp_path), cast("Http", Shut()), Cache(tmp_path), Once(1))
+    parts = (cast("Http", Shut()), Cache(tmp_path), Once(1), Credentials(()))
+    reader = Pages(IndexSettings(tmp_path), *parts)
     index, name = Index(url, url), canonicalize_name("demo")
     if absent:
         assert reader.read(index, name) is None
@@ -208,6 +219,42 @@ class TestCredentials:
                 assert len(client.page("demo").files) == 1
             assert "authorization" in server.requests[0].headers
             assert "authorization" not in other.requests[0].headers
+
+    def test_of_the_keyring_where_the_index_asks(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        program = tmp_path / "bin" / "keyring"
+        program.parent.mkdir()
+        program.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" >> {tmp_path}/asked\n'
+            '[ "$1 $2 $3" = "--mode creds get" ] || exit 1\n'
+            "printf 'me\\ns3cret\\n'\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+        with IndexServer(DEMO, auth="me:s3cret", cache_control="max-age=600") as server:
+            with IndexClient(config(tmp_path / "cache", server.url)) as client:
+                client.metadata(client.page("demo").files[0])
+            asked = (tmp_path / "asked").read_text().splitlines()
+            assert asked == [f"--mode creds get {server.url}demo/"]
+            kept = [p.read_text() for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+            assert not any("s3cret" in text for text in kept)
+            # What the keyring opened is not shown to one who has no keyring.
+            monkeypatch.setenv("PATH", "/usr/bin:/bin")
+            refused = failure(config(tmp_path / "cache", server.url))
+        assert refused.reference == "index-forbidden"
+
+    def test_a_keyring_that_knows_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        program = tmp_path / "keyring"
+        program.write_text("#!/bin/sh\nexit 1\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        with IndexServer(DEMO, auth="me:s3cret") as server:
+            assert failure(config(tmp_path, server.url)).reference == "index-forbidden"
+            assert server.paths() == [PATH]
 
     def test_belong_to_one_origin(self) -> None:
         known = Credentials(("https://u:p@index.example/simple/",))

@@ -112,20 +112,14 @@ def _wheels(
 ) -> Sequence[WheelFindings]:
     from torchsolve.abi.atlas import load_atlas
     from torchsolve.index.client import IndexClient
-    from torchsolve.index.settings import IndexSettings
+    from torchsolve.indexes import find_indexes
     from torchsolve.inspection import inspect_wheel
     from torchsolve.report.together import together, together_screen
     from torchsolve.report.wheels import wheels_json
     from torchsolve.report.wheels_text import wheels_screen
 
     machine = _machine(platform)
-    sources = IndexSettings(
-        cache_dir=settings.cache_dir,
-        default_url=settings.index,
-        extra=settings.extra_index,
-        offline=settings.offline,
-    )
-    with IndexClient(sources) as client:
+    with IndexClient(find_indexes(settings).client_settings()) as client:
         found = tuple(
             wheel
             for text in texts

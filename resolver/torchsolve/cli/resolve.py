@@ -32,6 +32,8 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
 
     with view.progress() as progress:
         resolution = solve(projects, settings, progress, links=output is not None)
+    for line in resolution.indexes if view.verbosity > 0 else ():
+        view.say(f"index  {line}")
     error = resolution_error(resolution)
     if not view.as_json:
         view.show(resolution_screen(resolution, oldest_fact()))

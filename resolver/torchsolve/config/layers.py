@@ -16,6 +16,9 @@ from torchsolve.config.table import BOOLEANS, OPPOSITES, SETTINGS, Setting
 from torchsolve.config.table import hint as hint_for
 from torchsolve.errors import UsageError
 
+# Variables of other tools that mean the same; a container may have them baked in.
+_BORROWED = {"constraint": ("UV_CONSTRAINT", "PIP_CONSTRAINT")}
+
 
 def load_settings(
     flags: Mapping[str, object],
@@ -46,9 +49,23 @@ def load_settings(
         taken = {other for name in merged for other in OPPOSITES.get(name, ())} | set(merged)
         merged |= {name: value for name, value in layer.items() if name not in taken}
     values = {SETTINGS[name].field: value for name, value in merged.items()}
+    values |= _indexes(cast("tuple[tuple[str | None, str], ...]", values.get("index", ())))
     settings = Settings(verbosity=verbosity, **cast("dict[str, Any]", values))
     _refuse_contradictions(settings)
     return settings
+
+
+def _indexes(places: Sequence[tuple[str | None, str]]) -> dict[str, object]:
+    """The default index and those of single packages. Raises UsageError for two defaults."""
+    defaults = [url for name, url in places if name is None]
+    if len(defaults) > 1:
+        raise UsageError(
+            "contradictory-flags",
+            f"--index names {len(defaults)} default indexes",
+            hint="one default; --extra-index adds another, --index NAME=URL serves one package",
+        )
+    tied = tuple((name, url) for name, url in places if name is not None)
+    return {"index": defaults[0] if defaults else None, "package_index": tied}
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, object]:
@@ -60,7 +77,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     layer: dict[str, object] = {}
     for name, option in SETTINGS.items():
         variable = "TORCHSOLVE_" + name.upper().replace("-", "_")
-        text = environ.get(variable, "").strip()
+        variable, text = _said([variable, *_BORROWED.get(name, ())], environ)
         if not text:
             continue
         raw: object = text
@@ -70,6 +87,12 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
             raw = BOOLEANS.get(text.lower(), text)
         layer[name] = _value(name, raw, variable)
     return layer
+
+
+def _said(variables: Sequence[str], environ: Mapping[str, str]) -> tuple[str, str]:
+    """The first of these variables that says something, and what."""
+    told = ((name, environ.get(name, "").strip()) for name in variables)
+    return next((row for row in told if row[1]), (variables[0], ""))
 
 
 def _from_file(path: Path | None) -> dict[str, object]:

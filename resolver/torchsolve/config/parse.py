@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -85,6 +86,37 @@ def parse_index_url(text: str) -> str:
     if not re.match(r"(https?|file)://[^/\s]*/?\S*$", text):
         raise ValueError("not an http, https or file URL")
     return text
+
+
+def parse_place(text: str) -> tuple[str | None, str]:
+    """An address of an index; ``NAME=URL`` ties the package NAME to it."""
+    name, mark, url = text.partition("=")
+    if mark and re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        return canonicalize_name(name), parse_index_url(url)
+    return None, parse_index_url(text)
+
+
+def parse_links(text: str) -> str:
+    """A flat page or a folder; a folder as a whole path."""
+    if re.match(r"https?://", text):
+        return parse_index_url(text)
+    path = Path(text.removeprefix("file://")).expanduser()
+    if not path.is_dir():
+        raise ValueError(f"there is no folder {path}")
+    return str(path.resolve())
+
+
+def parse_file(text: str) -> Path:
+    """A file that is there."""
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+def parse_names(text: str) -> str:
+    """A normalized name, ``:all:`` or ``:none:``."""
+    return text if text in (":all:", ":none:") else parse_name(text)
 
 
 def parse_torch_index(text: str) -> str:

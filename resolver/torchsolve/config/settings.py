@@ -34,17 +34,25 @@ class Settings:
         base: an image, a Dockerfile or an inventory (``*.json``) to layer on.
         policy: ``newest``, ``oldest`` or ``keep`` (needs ``base``).
         no_deps: PEP 503 ``name`` (all its edges are dropped) or ``name:dep`` (one is).
+        excludes: PEP 503 names that nobody gets: every edge to them is dropped.
+        constraints: files whose lines bound versions and ask for nothing.
+        no_binary, only_binary: PEP 503 names, ``:all:`` for every one.
         overrides: requirements that replace whatever anyone else asks of the same name.
         evidence: how far torch-coupled wheels are read: ``names`` (not even their METADATA),
             ``metadata`` or ``binary``.
         engine: which one answers; ``both``: the core, with resolvelib as a witness.
         comfyui: a version, a path, ``none``, or None: chosen by date for a node.
-        index: None is the default index. ``extra_index``: further simple indexes.
+        index: None is the default index, or what the user's own configuration names.
+        extra_index: further simple indexes.
+        package_index: package and URL of the only index that it is taken from.
+        find_links: flat pages and folders, whose files join those of the index.
+        ca_bundle: authorities to trust, in place of the system's.
         torch_index: ``auto``, ``default`` (never ask the torch index) or its URL.
         exclude_newer: files uploaded at this moment or later do not exist.
         as_of: the same by name: ``commit`` (of the project), ``now``, or a moment; None is ``now``,
             and for a sample its recorded date.
         pins: where to write plain ``name==version`` lines.
+        groups: dependency groups of the project (PEP 735) that are asked for.
         undeclared: whether imports that no requirement declares join the solve.
         verbosity: -1 quiet, 0 normal, 1 and 2 verbose.
     """
@@ -61,6 +69,10 @@ class Settings:
     platform: Platform = _AMD64
     no_deps: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    constraints: tuple[Path, ...] = ()
+    no_binary: tuple[str, ...] = ()
+    only_binary: tuple[str, ...] = ()
     trust_labels: bool = False
     allow_unknown: bool = False
     evidence: Literal["names", "metadata", "binary"] = "binary"
@@ -70,6 +82,9 @@ class Settings:
     source: Literal["clone", "copy"] = "clone"
     index: str | None = None
     extra_index: tuple[str, ...] = ()
+    package_index: tuple[tuple[str, str], ...] = ()
+    find_links: tuple[str, ...] = ()
+    ca_bundle: Path | None = None
     torch_index: str = "auto"
     rev: str | None = None
     exclude_newer: datetime | None = None
@@ -77,6 +92,7 @@ class Settings:
     pins: Path | None = None
     weights: Literal["mount", "none"] = "mount"
     extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     undeclared: bool = True
     offline: bool = False
     cache_dir: Path = field(default_factory=_default_cache)

@@ -3,6 +3,7 @@
 In: names and files. Out: pages and metadata, cached on disk and in memory, fetched at the same time
 where they are known ahead. Which index serves which name:
 
+- a name that was tied to an index: that one alone;
 - a name of the torch family, with a torch index set: that index alone;
 - any other: the first further index that has it, else the default one;
 - ``find_links`` add their files to either.
@@ -45,12 +46,11 @@ class IndexClient:
 
     def __init__(self, settings: IndexSettings) -> None:
         self.settings = settings
-        urls = [settings.default_url, settings.torch_url, *settings.extra, *settings.find_links]
-        self._credentials = Credentials(tuple(url for url in urls if url))
+        self._credentials = Credentials(_urls(settings))
         self._http = Http(settings, self._credentials)
         self._cache = cache = Cache(settings.cache_dir)
         self._once = once = Once(settings.connections)
-        self._pages = Pages(settings, self._http, cache, once)
+        self._pages = Pages(settings, self._http, cache, once, self._credentials)
         self._flat = FlatPages(settings, self._http, cache)
         self._metadata = MetadataReader(settings, self._http, cache)
 
@@ -227,10 +227,22 @@ class IndexClient:
 
     def _indexes(self, name: NormalizedName) -> tuple[Index, ...]:
         settings = self.settings
+        tied = next((url for package, url in settings.by_package if package == name), None)
+        if tied is not None:
+            return (Index(redact(tied), tied),)
+        if settings.no_index:
+            return ()
         if settings.torch_url is not None and name in settings.torch_family:
             return (Index("torch", settings.torch_url),)
         extra = (Index(redact(url), url) for url in settings.extra)
         return (*extra, Index("default", settings.default_url))
+
+
+def _urls(settings: IndexSettings) -> tuple[str, ...]:
+    """Every address that may bring credentials."""
+    single = (settings.default_url, settings.torch_url)
+    tied = (url for _, url in settings.by_package)
+    return tuple(filter(None, (*single, *settings.extra, *settings.find_links, *tied)))
 
 
 def _agree(one: tuple[Index, IndexPage], other: tuple[Index, IndexPage]) -> bool:

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import netrc
 import os
+import sys
+import threading
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 Auth = tuple[str, str]
+# Seconds that a keyring may take; one that asks the user gets no answer.
+_PATIENCE = 30
 
 
 def split_auth(url: str) -> tuple[str, Auth | None]:
@@ -36,10 +41,15 @@ def origin(url: str) -> str:
 
 
 class Credentials:
-    """Who we are at each origin: from the URLs given, else from the user's netrc file."""
+    """Who we are at each origin: from the URLs given, else from the user's netrc file.
+
+    The keyring is asked where an index wants to know more: it may take seconds, or ask the user.
+    """
 
     def __init__(self, urls: tuple[str, ...]) -> None:
         self._known: dict[str, Auth] = {}
+        self._asked: set[str] = set()
+        self._lock = threading.Lock()
         for url in urls:
             self.add(url)
 
@@ -54,6 +64,21 @@ class Credentials:
         known = self._known.get(origin(url))
         return known or self._from_netrc(urlsplit(url).hostname or "")
 
+    def from_keyring(self, url: str) -> Auth | None:
+        """What the keyring knows of an origin that refused us; asked once an origin."""
+        place = origin(url)
+        known = self.of(url)
+        user, password = known or ("", "")
+        if password:
+            return None
+        with self._lock:
+            if place not in self._asked:
+                self._asked.add(place)
+                found = _keyring(split_auth(url)[0], user)
+                if found is not None:
+                    self._known[place] = found
+        return self._known.get(place) if self._known.get(place) != known else None
+
     @cached_property
     def _netrc(self) -> netrc.netrc | None:
         path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
@@ -65,3 +90,43 @@ class Credentials:
     def _from_netrc(self, host: str) -> Auth | None:
         found = self._netrc.authenticators(host) if self._netrc else None
         return (found[0], found[2]) if found else None
+
+
+def _keyring(url: str, user: str) -> Auth | None:
+    """What the ``keyring`` program keeps for an address, or for its host; None without either.
+
+    A program and no import: its backends are the user's, and may be anything.
+    """
+    program = _keyring_command()
+    if program is None:
+        return None
+    parts = urlsplit(url)
+    for service in (url, parts.hostname or ""):
+        found = _ask_keyring([*program, "get", service, user]) if user else None
+        if found:
+            return user, found[-1]
+        both = _ask_keyring([*program, "--mode", "creds", "get", service])
+        if len(both) == 2:
+            return both[0], both[1]
+    return None
+
+
+def _keyring_command() -> list[str] | None:
+    from shutil import which
+
+    if find_spec("keyring") is not None:
+        return [sys.executable, "-m", "keyring"]
+    found = which("keyring")
+    return [found] if found else None
+
+
+def _ask_keyring(command: list[str]) -> list[str]:
+    import subprocess  # most runs need no keyring
+
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.decode("utf-8", "replace").splitlines() if done.returncode == 0 else []

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _TRANSIENT = frozenset({429, 502, 503, 504})
 _LONGEST_WAIT = 20.0
-_BLOCK = 1 << 16
+# Bytes a second below which patience ends: a modem's pace.
+_SLOWEST = 4096
 
 T = TypeVar("T")
 
@@ -103,6 +104,8 @@ class Http:
     def _client(self) -> httpx.Client:
         import httpx
 
+        from torchsolve.index.trust import tls_context
+
         limits = httpx.Limits(
             max_connections=self._settings.connections,
             max_keepalive_connections=self._settings.connections,
@@ -111,6 +114,7 @@ class Http:
             follow_redirects=True,
             limits=limits,
             timeout=httpx.Timeout(self._settings.timeout, pool=None),
+            verify=tls_context(self._settings.ca_bundle),
             headers={"User-Agent": "torchsolve"},
         )
 
@@ -121,9 +125,14 @@ class Http:
             return self._client
 
     def _blocks(self, response: httpx.Response) -> Iterator[bytes]:
-        for block in response.iter_bytes(_BLOCK):
+        started, arrived = time.monotonic(), 0
+        for block in response.iter_bytes():
+            arrived += len(block)
             with self._lock:
                 self.received += len(block)
+            # A connection's own timeout is for each block: a byte a second would never end.
+            if time.monotonic() - started > self._settings.patience + arrived / _SLOWEST:
+                raise _too_slow(str(response.url), arrived)
             yield block
 
     @contextmanager
@@ -148,6 +157,8 @@ class Http:
             last = attempt == self._settings.retries
             try:
                 with self._sent(url, headers) as response:
+                    if response.status_code == 401 and self._credentials.from_keyring(url):
+                        return self._again(url, headers, read)
                     if response.status_code not in _TRANSIENT:
                         return read(response)
                     asked = _retry_after(response.headers.get("retry-after", ""))
@@ -162,6 +173,13 @@ class Http:
             time.sleep(min(_LONGEST_WAIT, wait if asked is None else asked))
             wait *= 2
         raise AssertionError("the last attempt returns or raises")
+
+    def _again(
+        self, url: str, headers: Mapping[str, str], read: Callable[[httpx.Response], T]
+    ) -> T:
+        """Once more, with what the keyring knew."""
+        with self._sent(url, headers) as response:
+            return read(response)
 
 
 def raise_for_status(status: int, url: str) -> None:
@@ -201,9 +219,18 @@ def _too_large(url: str, limit: int) -> UnknownError:
     return UnknownError("index-too-large", message, origin=redact(url))
 
 
+def _too_slow(url: str, arrived: int) -> UnknownError:
+    return UnknownError(
+        "index-unreachable",
+        f"{origin(url)} is too slow: {arrived} bytes of an answer, and no end",
+        origin=redact(url),
+        hint="try again later, or use --offline with what the cache holds",
+    )
+
+
 def _retry_after(text: str) -> float | None:
     """Seconds of a Retry-After header, in either of its forms (RFC 9110 section 10.2.3)."""
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     from email.utils import parsedate_to_datetime
 

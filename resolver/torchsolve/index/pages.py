@@ -45,11 +45,17 @@ class Index:
 class Pages:
     """Reads project pages; may be used by many threads."""
 
-    def __init__(self, settings: IndexSettings, http: Http, cache: Cache, once: Once) -> None:
+    def __init__(
+        self,
+        settings: IndexSettings,
+        http: Http,
+        cache: Cache,
+        once: Once,
+        credentials: Credentials,
+    ) -> None:
         self._settings, self._http, self._cache, self._once = settings, http, cache, once
         self._chosen = Chosen(cache)
-        urls = (settings.default_url, *settings.extra, *settings.find_links)
-        self._credentials = Credentials(tuple(url for url in urls if url))
+        self._credentials = credentials
 
     def read(self, index: Index, name: NormalizedName, *, whole: bool = False) -> IndexPage | None:
         """The page of a project on this index; None where the index does not have it.
@@ -107,7 +113,7 @@ class Pages:
             return _make_entry(_local_page(page_url(index, name), name))
         if self._settings.offline:
             raise offline_miss(f"the page of {name} on index {index.label}", name)
-        return self._ask(index, name, cached, kind)
+        return self._ask(index, name, cached)
 
     def _folder(self, index: Index) -> str:
         """Where pages of an index are kept: apart for each that we are there.
@@ -120,7 +126,7 @@ class Pages:
         auth = self._credentials.of(root)
         return "default" if index.url is None and auth is None else _key(root, auth)
 
-    def _ask(self, index: Index, name: NormalizedName, cached: Entry | None, kind: str) -> Entry:
+    def _ask(self, index: Index, name: NormalizedName, cached: Entry | None) -> Entry:
         headers = {"Accept": ACCEPT, **conditions(cached)}
         response = self._http.get(page_url(index, name), limit=PAGE_LIMIT, headers=headers)
         if response.status == 304 and cached is not None:
@@ -131,7 +137,8 @@ class Pages:
             raise_for_status(response.status, response.url)
             entry = _make_entry(read_listing(name, response), response)
         if storable(response):
-            self._cache.write(kind, name, entry)
+            # Where the answer belongs is known now: a keyring may have been asked on the way.
+            self._cache.write(f"pages/{self._folder(index)}", name, entry)
         return entry
 
 

@@ -17,6 +17,8 @@ class IndexSettings:
         extra: further indexes; a package is taken from the first that has it, these before the
             default one (as uv does; pip would mix them).
         find_links: URLs of flat HTML pages, or folders; their files join those of the index.
+        by_package: PEP 503 name → URL of the one index that it is taken from.
+        no_index: ask no index, but flat pages and folders, and what ``by_package`` names.
         torch_url: the PyTorch index of one CUDA tag; None where the default index serves torch.
         torch_family: PEP 503 names that are taken from ``torch_url`` alone.
         offline: never open a socket; what is not in the cache is unknown.
@@ -25,12 +27,16 @@ class IndexSettings:
         timeout: seconds that a connection or a read may take.
         retries: further attempts after a transient fault.
         backoff: seconds before the first of them; doubled each time.
+        patience: seconds that an answer may take as a whole; more where much of it arrives.
+        ca_bundle: authorities to trust (PEM), in place of the system's.
     """
 
     cache_dir: Path
     default_url: str | None = None
     extra: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
+    by_package: tuple[tuple[str, str], ...] = ()
+    no_index: bool = False
     torch_url: str | None = None
     torch_family: frozenset[str] = frozenset()
     offline: bool = False
@@ -39,3 +45,5 @@ class IndexSettings:
     timeout: float = 20.0
     retries: int = 3
     backoff: float = 0.25
+    patience: float = 120.0
+    ca_bundle: Path | None = None

@@ -23,6 +23,7 @@ class Resolution:
         reasons: what could not be decided, when unknown.
         chosen_because: why this cell and not an earlier one, one line each.
         witness: what the second engine said of the plan where it did not agree.
+        indexes: where packages were looked for, and who said so, one line each.
         asked: pin name and the evidence of each requirement on it, in the order of the pins.
     """
 
@@ -36,6 +37,7 @@ class Resolution:
     chosen_because: tuple[str, ...] = ()
     asked: tuple[tuple[str, Evidence], ...] = ()
     witness: str = ""
+    indexes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,17 +118,21 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class IndexOption:
-    """An index or flat page that a requirements file asks for.
+    """An index or flat page that somebody asks for: a file, a flag, the user's configuration.
 
     Attributes:
         kind: ``--index-url``, ``--extra-index-url``, ``--find-links``; ``--no-index`` has no URL.
         url: as pip would use it; environment variables may have put credentials in it.
-        origin: ``file:line``.
+        origin: ``file:line``, a variable, a flag.
+        name: of the index, where it has one.
+        package: the only package that comes from it; None for any.
     """
 
     kind: str
     url: str
     origin: str
+    name: str | None = None
+    package: str | None = None
 
     @property
     def public_url(self) -> str:

@@ -19,6 +19,7 @@ class ReadOptions:
         offline: open no socket.
         undeclared: keep a sample's undeclared imports as claimed requirements.
         extras: extras of a ``pyproject.toml`` that are asked for (``--with``).
+        groups: dependency groups of a ``pyproject.toml`` that are asked for (``--group``).
         platform: wheels for other systems than this one's are named, not read.
         download: fetches a file at an address; None like ``offline``: nothing is fetched.
     """
@@ -28,6 +29,7 @@ class ReadOptions:
     offline: bool = False
     undeclared: bool = True
     extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     platform: Platform = field(default_factory=lambda: Platform("linux/amd64"))
     download: Download | None = None
 

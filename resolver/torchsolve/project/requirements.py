@@ -175,6 +175,11 @@ class Reader:
         self._file(path, data, constraint=False, above=())
         return self.result
 
+    def read_constraints(self, path: str, data: bytes) -> RequirementSet:
+        """``path`` as a constraints file: its lines bound versions."""
+        self._file(path, data, constraint=True, above=())
+        return self.result
+
     def _file(self, path: str, data: bytes, *, constraint: bool, above: tuple[str, ...]) -> None:
         # Once is enough: what a file asks for does not depend on who includes it.
         if (path, constraint) in self.result.files:

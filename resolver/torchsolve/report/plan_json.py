@@ -35,6 +35,7 @@ def resolution_json(resolution: Resolution, checked: date | None = None) -> Json
         "undecided": _ids(resolution.reasons, book),
         "tried": [_tried(outcome, book) for outcome in resolution.tried],
         "untried": resolution.untried,
+        "indexes": [redact(line) for line in resolution.indexes],
         "chosen_because": list(resolution.chosen_because),
         "facts_checked": str(checked) if checked else None,
     }

@@ -71,7 +71,10 @@ def ask(
         exact = Requirement(f"torch=={cell.id.torch}")
         own.append(Fact(kind, cell.torch_fact, exact))
     place = place_of(cell) if settings.reads_binaries else None
-    return Question((*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons, place)
+    left_out = tuple((NormalizedName(name), f"--exclude {name}") for name in settings.excludes)
+    return Question(
+        (*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons, place, left_out
+    )
 
 
 def asked_torch(facts: Iterable[Fact], rules: Rules) -> tuple[SpecifierSet, ...]:
@@ -134,8 +137,8 @@ def make_rules(
         no_deps=frozenset(name for name, colon, _ in edges if not colon),
         no_edges=frozenset((name, dep) for name, colon, dep in edges if colon),
         exclude_newer=cutoff,
-        no_binary=frozenset().union(*(project.no_binary for project in projects)),
-        only_binary=frozenset().union(*(project.only_binary for project in projects)),
+        no_binary=frozenset(settings.no_binary).union(*(p.no_binary for p in projects)),
+        only_binary=frozenset(settings.only_binary).union(*(p.only_binary for p in projects)),
         hashes=hashes,
         wheels=wheels,
         companions=_companions(tables),

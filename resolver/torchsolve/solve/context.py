@@ -25,6 +25,7 @@ class Context:
         index_for: the index to ask; a torch index's URL sends the torch family there, None keeps
             all names on the default index.
         default_url: of the default index, for the lock.
+        indexes: where packages are looked for and who said so, one line each.
         witnessed: whether a second engine is asked about the plan that is shown.
         prover: reads binaries; None where they are not asked.
         labels: reads them to say where labels are wrong, though they may not refute anything;
@@ -48,4 +49,5 @@ class Context:
     expect: Callable[[int], None]
     witnessed: bool = False
     prover: Prover | None = None
+    indexes: tuple[str, ...] = ()
     labels: Prover | None = None

@@ -1,12 +1,12 @@
 """Exceptions: dependency edges that are deliberately not followed (DESIGN section 5).
 
 Found by rule, never by name: a direct reference to a project that a wheel beside it, or a
-requirement of the plan, already serves; and what ``--no-deps`` asks for.
+requirement of the plan, already serves; and what ``--no-deps`` and ``--exclude`` ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -28,13 +28,22 @@ class Drop:
 
 
 def find_drop(
-    package: NormalizedName, declared: Declared, rules: Rules, demanded: frozenset[str]
+    package: NormalizedName,
+    declared: Declared,
+    rules: Rules,
+    demanded: frozenset[str],
+    left_out: Mapping[NormalizedName, str],
 ) -> Drop | None:
-    """Why ``package`` need not follow this requirement; None when it must."""
+    """Why ``package`` need not follow this requirement; None when it must.
+
+    ``left_out``: of the question: names that nobody gets, with the reason.
+    """
     requirement = declared.requirement
     name = canonicalize_name(requirement.name)
     if (package, name) in rules.no_edges:
         return _drop(package, declared, f"--no-deps {package}:{name}")
+    if name in left_out:
+        return _drop(package, declared, left_out[name])
     if requirement.url is None:
         return None
     if name in rules.wheels:

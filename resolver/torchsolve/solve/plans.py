@@ -222,10 +222,10 @@ def _binaries(problem: Problem, picks: dict[str, int]) -> tuple[tuple[str, Wheel
 
 def _drops(problem: Problem, picks: dict[str, int]) -> tuple[DroppedEdge, ...]:
     rows = set()
-    for key, position in picks.items():
-        for drop in problem.drops(key, position):
-            evidence = (drop.evidence, *_server(problem, picks, drop.name))
-            rows.add(DroppedEdge(drop.package, drop.dropped, drop.reason, evidence))
+    drops = [drop for key, position in picks.items() for drop in problem.drops(key, position)]
+    for drop in (*problem.fact_drops, *drops):
+        evidence = (drop.evidence, *_server(problem, picks, drop.name))
+        rows.add(DroppedEdge(drop.package, drop.dropped, drop.reason, evidence))
     return tuple(sorted(rows, key=lambda row: (row.package, row.dropped)))
 
 

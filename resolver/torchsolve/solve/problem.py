@@ -56,6 +56,7 @@ class Problem:
 
     Attributes:
         roots: what the demanding facts ask for.
+        fact_drops: facts that speak of a name that nobody gets.
         defects: options whose file turned out to be defective, and how.
     """
 
@@ -75,6 +76,8 @@ class Problem:
         self._drops: dict[Parent, tuple[Drop, ...]] = {}
         self.defects: dict[Parent, Evidence] = {}
         self._demanded = question.demanded()
+        self._left_out = dict(question.left_out)
+        self.fact_drops: list[Drop] = []
         self._bounds: dict[str, list[Edge]] = {}
         self.roots: tuple[Edge, ...] = self._read_facts()
 
@@ -89,6 +92,7 @@ class Problem:
             fact
             for fact in self.question.facts
             if fact.requirement is None or self._library.holds(fact.requirement)
+            if not self._is_left_out(fact)
         ]
         for fact in facts:
             if fact.requirement is not None and fact.requirement.url:
@@ -103,6 +107,18 @@ class Problem:
                 else:
                     roots.append(edge)
         return tuple(roots)
+
+    def _is_left_out(self, fact: Fact) -> bool:
+        """Whether a fact speaks of a name that nobody gets; a demand is an exception then."""
+        requirement = fact.requirement
+        reason = self._left_out.get(canonicalize_name(requirement.name)) if requirement else None
+        if requirement is None or reason is None:
+            return False
+        if fact.kind is not FactKind.BOUND:
+            name = canonicalize_name(requirement.name)
+            said = fact.evidence
+            self.fact_drops.append(Drop(said.subject, name, str(requirement), reason, said))
+        return True
 
     def _fact_edges(self, fact: Fact) -> Iterator[Edge]:
         requirement = fact.requirement
@@ -272,7 +288,7 @@ class Problem:
         followed: list[Declared] = []
         drops: list[Drop] = []
         for row in rows:
-            drop = find_drop(package.name, row, self.rules, self._demanded)
+            drop = find_drop(package.name, row, self.rules, self._demanded, self._left_out)
             if drop is None:
                 followed.append(row)
             else:

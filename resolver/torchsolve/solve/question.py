@@ -93,7 +93,8 @@ class Question:
     """Facts, the target they are asked for, and the cell's torch and CUDA.
 
     ``cuda`` None means any; ``torch`` orders a project's own wheels (the folder that names it
-    first) and binds nothing by itself. ``place`` is set where binaries are asked.
+    first) and binds nothing by itself. ``place`` is set where binaries are asked. ``left_out``:
+    names that nobody gets, each with the reason.
     """
 
     facts: tuple[Fact, ...]
@@ -102,6 +103,7 @@ class Question:
     torch: Version | None
     pythons: tuple[PythonVersion, ...] = ()
     place: Place | None = None
+    left_out: tuple[tuple[NormalizedName, str], ...] = ()
 
     def demanded(self) -> frozenset[str]:
         """Names that some fact asks for by name, without a direct reference."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from packaging.utils import NormalizedName
 
 from torchsolve.model.choice import PageRemarks
+from torchsolve.solve.drops import Drop
 from torchsolve.solve.options import WITHOUT_TIMES, Option
 from torchsolve.solve.problem import Problem
 
@@ -31,7 +32,33 @@ def remarks(problem: Problem, picks: dict[str, int]) -> tuple[str, ...]:
             lines += _of_page(package.page, option, problem)
     defects = [evidence for _, evidence in sorted(problem.defects.items())]
     lines += [f"{said.subject} is not considered: it {said.statement}" for said in defects]
-    return tuple(lines)
+    return (*lines, *_idle(problem, picks))
+
+
+def _idle(problem: Problem, picks: dict[str, int]) -> Iterator[str]:
+    """Flags that changed nothing, for what they name is not in the plan."""
+    rules = problem.rules
+    dropped = {drop.name for drop in _all_drops(problem, picks)}
+    for name, requirement in sorted(rules.overrides.items()):
+        if name not in picks and name not in dropped:
+            yield f"--override {requirement}: nothing in the plan asks for {name}"
+    for package in sorted(rules.no_deps):
+        if package not in picks:
+            yield f"--no-deps {package}: there is no {package} in the plan"
+    edges = {(drop.package, str(drop.name)) for drop in _all_drops(problem, picks)}
+    for package, needed in sorted(rules.no_edges):
+        if package not in picks:
+            yield f"--no-deps {package}:{needed}: there is no {package} in the plan"
+        elif (package, needed) not in edges:
+            yield f"--no-deps {package}:{needed}: {package} does not ask for {needed}"
+    for left, reason in problem.question.left_out:
+        if left not in dropped:
+            yield f"{reason}: nothing in the plan asks for {left}"
+
+
+def _all_drops(problem: Problem, picks: dict[str, int]) -> list[Drop]:
+    drops = [drop for key, position in picks.items() for drop in problem.drops(key, position)]
+    return [*problem.fact_drops, *drops]
 
 
 def _of_file(name: NormalizedName, option: Option, problem: Problem) -> Iterator[str]:

@@ -128,6 +128,7 @@ class Search:
             chosen_because(outcome, self._context.settings, self._context.tables),
             requirements_on_pins(*picked) if picked is not None else (),
             witness(*picked) if picked is not None and self._context.witnessed else "",
+            self._context.indexes,
         )
 
     def _void(self) -> Resolution:
