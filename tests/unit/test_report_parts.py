@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from support import outcomes, plans
 from torchsolve.errors import UsageError
@@ -14,7 +16,7 @@ from torchsolve.report.models import models_json
 from torchsolve.report.pins import pins_text
 from torchsolve.report.plan_json import error_json, resolution_json
 from torchsolve.report.redact import redact
-from torchsolve.report.screen import Block, Cell, paint, row
+from torchsolve.report.screen import UNBOUNDED, Block, Cell, paint, row
 from torchsolve.report.smoke import smoke_screen
 from torchsolve.report.text import resolution_screen
 
@@ -144,3 +146,21 @@ def test_models_say_null_for_what_was_not_recorded() -> None:
     assert [s["category"] for s in sites] == ["facebook", "mesh", "checkpoints"]
     assert [s["decided"] for s in sites] == [True, True, False]
     assert {s["reach"] for s in sites} == {None}
+
+
+TEXTS = st.text(alphabet="ab·→…[]\x1b漢", min_size=1, max_size=8)
+BLOCKS = st.builds(
+    Block,
+    rows=st.lists(st.lists(TEXTS, min_size=1, max_size=4).map(lambda t: row(*t)), min_size=1).map(
+        tuple
+    ),
+    heading=st.sampled_from(["", "head [x]"]),
+    apart=st.booleans(),
+)
+
+
+@given(st.lists(BLOCKS, max_size=3))
+@settings(max_examples=40, deadline=None)
+def test_plain_text_is_what_rich_would_paint(blocks: list[Block]) -> None:
+    # One column more than a pipe has: rich paints it.
+    assert paint(blocks) == paint(blocks, width=UNBOUNDED + 1)

@@ -26,23 +26,25 @@ from torchsolve.cli import (
 )
 from torchsolve.cli.console import View, print_json, print_text, unwritable
 from torchsolve.cli.failures import INTERRUPTED, defect, disk_error, fail, quiet_pipe
+from torchsolve.cli.quick import Command, Group
 from torchsolve.errors import TorchsolveError, UsageError
 
 app = typer.Typer(
     name="torchsolve",
+    cls=Group,
     help="Proves that a PyTorch container will work before anyone builds it.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(resolve.resolve)
-app.command()(matrix.matrix)
-app.command()(why.why)
-app.command()(inspect.inspect)
-app.command()(scan.scan)
-app.command()(emit.emit)
-app.command()(build.build)
-app.command()(smoke.smoke)
+app.command(cls=Command)(resolve.resolve)
+app.command(cls=Command)(matrix.matrix)
+app.command(cls=Command)(why.why)
+app.command(cls=Command)(inspect.inspect)
+app.command(cls=Command)(scan.scan)
+app.command(cls=Command)(emit.emit)
+app.command(cls=Command)(build.build)
+app.command(cls=Command)(smoke.smoke)
 app.add_typer(image.app, name="image")
 app.add_typer(facts.app, name="facts")
 app.add_typer(atlas.app, name="atlas")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 UNBOUNDED = 10_000
 """The width of a pipe or a file: nothing is wrapped there."""
@@ -59,6 +61,40 @@ def row(*cells: str | Cell) -> Row:
 
 def paint(screen: Iterable[Block], *, width: int = UNBOUNDED, colour: bool = False) -> str:
     """The screen as text: no blanks at the end of a line."""
+    blocks = [block for block in screen if block.rows or block.heading]
+    if width == UNBOUNDED and not colour:
+        lines = [line.rstrip() for line in _plain_lines(blocks)]
+        if all(len(line) < width and _is_narrow(line) for line in lines):
+            return "".join(f"{line}\n" for line in lines)
+    return _painted(blocks, width=width, colour=colour)
+
+
+def _plain_lines(blocks: Sequence[Block]) -> Iterator[str]:
+    """What rich would make of them where nothing is wrapped or coloured, without its import."""
+    for number, block in enumerate(blocks):
+        if number and block.apart:
+            yield ""
+        if block.heading:
+            yield " " * block.indent + visible(block.heading)
+        texts = [[visible(cell.text) for cell in cells] for cells in block.rows]
+        widths = [max(map(len, column)) for column in zip_longest(*texts, fillvalue="")]
+        margin = " " * (block.indent + (2 if block.heading else 0))
+        for cells in texts:
+            padded = (
+                text.ljust(width + block.gap) for text, width in zip(cells, widths, strict=False)
+            )
+            yield margin + "".join(padded)
+
+
+def _is_narrow(text: str) -> bool:
+    """Whether each of its characters takes one column of a terminal."""
+    return text.isascii() or not any(
+        unicodedata.east_asian_width(c) in "WF" or unicodedata.category(c) in ("Mn", "Me", "Cf")
+        for c in text
+    )
+
+
+def _painted(blocks: Sequence[Block], *, width: int, colour: bool) -> str:
     from rich.console import Console
 
     out = io.StringIO()
@@ -71,7 +107,7 @@ def paint(screen: Iterable[Block], *, width: int = UNBOUNDED, colour: bool = Fal
         emoji=False,
         legacy_windows=False,
     )
-    for number, block in enumerate(part for part in screen if part.rows or part.heading):
+    for number, block in enumerate(blocks):
         if number and block.apart:
             console.print()
         if block.heading:

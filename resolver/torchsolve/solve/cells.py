@@ -117,9 +117,12 @@ def torch_cells(tables: Facts, settings: Settings, cutoff: datetime | None) -> t
     """Every cell with torch that the settings leave, best first."""
     fixed = fixed_by(settings)
     cells = []
+    images_for: dict[CudaTag, list[BaseImage]] = {}
     for release in _releases(tables, settings, cutoff):
         for build in _builds(release, settings):
-            images = _images(tables, build.cuda, settings)
+            images = images_for.get(build.cuda)
+            if images is None:
+                images = images_for[build.cuda] = _images(tables, build.cuda, settings)
             cells += [
                 Cell(_id(python, build, image, settings), image, build, fixed)
                 for python, image in _pairs(build.pythons, images, settings)
