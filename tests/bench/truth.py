@@ -129,12 +129,16 @@ def absent(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(m[1] for row in rows for m in _ABSENT.finditer(row.error))
 
 
-def hosts(rows: list[Row], wheels: Iterable[Known]) -> dict[str, Host]:
+def hosts(
+    rows: list[Row], wheels: Iterable[Known], atlas: Atlas, has: frozenset[str]
+) -> dict[str, Host]:
+    """``has``: CUDA libraries of the machine itself; the others are torch's to bring."""
     needed = {s for w in wheels for f in w.binary.files for s in f.needed}
+    brought = {s for v in atlas.releases if (r := atlas.release(v)) for s in r.sonames}
     bare = Host(
         GLIBC,
         LIBSTDCXX,
-        frozenset(needed) - absent(rows),
+        frozenset(needed) - absent(rows) - brought | has,
         driver=not {"libcuda.so.1", "libnvidia-ml.so.1"} & absent(rows),
         opens_own=False,
     )
@@ -242,8 +246,10 @@ def main() -> None:
     parser.add_argument("--wheels", type=Path)
     parser.add_argument("--records", type=Path)
     parser.add_argument("--also", nargs="*", default=[], help="wheels for built-with alone")
+    parser.add_argument("--has", nargs="*", default=[], help="CUDA libraries of the machine")
     parser.add_argument("--rows", action="store_true", help="list every row that went wrong")
     chosen = parser.parse_args()
+    has = frozenset(chosen.has)
     records = chosen.records or Path(tempfile.gettempdir()) / "torchsolve-truth"
     records.mkdir(parents=True, exist_ok=True)
     rows = rows_of(chosen.truth)
@@ -253,7 +259,7 @@ def main() -> None:
     atlas = load_atlas()
     left = [r for r in rows if r.wheel in wheels and r.torch in set(atlas.releases)]
     print(f"{len(rows)} rows, {len(rows) - len(left)} of wheels or releases that are not at hand")
-    for title, host in hosts(left, wheels.values()).items():
+    for title, host in hosts(left, wheels.values(), atlas, has).items():
         assisted = title != "bare dlopen"
         found = list(outcomes(left, wheels, host, atlas, assisted=assisted))
         table(title, found)

@@ -4,9 +4,8 @@
     python tests/support/record_evidence.py --local WHEEL ...
 
 The second form is for wheels of a sample's tree, with their GPU code.
-For Linux on x86_64, releases that go with torch 2.0.1 and later; of a release that has one wheel a
-Python the newest two, else the one. GPU code is read of wheels up to ``GPU_LIMIT``; a wheel in
-CACHE is not read again.
+For Linux on x86_64, releases that go with torch 2.0.1 and later, of every Python from 3.10 on, with
+their GPU code; a wheel in CACHE is not read again.
 """
 
 from __future__ import annotations
@@ -39,38 +38,29 @@ FIRST = {
     "triton": "2.0.0.post1",
     "bitsandbytes": "0.41.0",
 }
-GPU_LIMIT = 20_000_000
 FOLDER = Path(__file__).parent.parent.parent / "data" / "evidence"
-_CPYTHON = re.compile(r"-cp(\d)(\d+)-cp\d+-")
+_CPYTHON = re.compile(r"-cp3(\d+)-cp\d+t?-")
 
 
 def files_of(client: IndexClient, name: str) -> list[IndexFile]:
-    releases: dict[Version, list[IndexFile]] = defaultdict(list)
-    for file in client.page(name).files:
-        fits = file.is_wheel and "linux" in file.filename and "x86_64" in file.filename
-        if fits and file.version >= Version(FIRST[name]) and not file.version.is_prerelease:
-            releases[file.version].append(file)
-    return [file for files in releases.values() for file in _newest(files)]
-
-
-def _newest(files: Iterable[IndexFile]) -> list[IndexFile]:
-    def python(file: IndexFile) -> int:
+    def fits(file: IndexFile) -> bool:
         match = _CPYTHON.search(file.filename)
-        return int(match[2]) if match else 99
+        linux = "linux" in file.filename and "x86_64" in file.filename
+        known = file.version >= Version(FIRST[name]) and not file.version.is_prerelease
+        return file.is_wheel and linux and known and (match is None or int(match[1]) >= 10)
 
-    kept = [file for file in files if 10 <= python(file) <= 99]
-    return sorted(kept, key=python, reverse=True)[:2]
+    return sorted(filter(fits, client.page(name).files), key=lambda file: file.filename)
 
 
 def record(client: IndexClient, name: str) -> None:
     def read(file: IndexFile) -> WheelBinary | None:
         try:
-            return client.read_remote(file, gpu=(file.size or GPU_LIMIT) < GPU_LIMIT)
+            return client.read_remote(file, gpu=True)
         except UnknownError as error:
             print(f"{file.filename}: {error}")
             return None
 
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(4) as pool:
         found = [binary for binary in pool.map(read, files_of(client, name)) if binary]
     data = pack(found)
     (FOLDER / f"{name}.xz").write_bytes(data)

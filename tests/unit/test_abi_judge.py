@@ -239,3 +239,54 @@ def test_needs_that_go_round_in_a_circle(atlas: Atlas) -> None:
     one = ElfFile("p/a.so", machine="x86_64", needed=("b.so",), runpath=("$ORIGIN",))
     other = ElfFile("p/b.so", machine="x86_64", needed=("a.so", "b.so"), runpath=("${ORIGIN}",))
     assert on("2.9.1", wheel(one, other), atlas).verdict == "loads"
+
+
+COLD = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE15_M_replace_coldEPcmPKcmm"
+
+
+def test_a_newer_libstdcxx_name_is_torchs_copy_or_the_hosts_own(atlas: Atlas) -> None:
+    # lmcache 0.5.6: lmcache_fs.so on Debian 12 fails on 2.7.0 by this name, and opens on 2.8.0.
+    old, new = Host(libstdcxx="3.4.30"), Host(libstdcxx="3.4.33")
+    found = on("2.7.0", wheel(wants(COLD)), atlas, old)
+    assert (found.verdict, found.cause) == ("refuted", Cause.VERSION)
+    assert found.missing == ("GLIBCXX_3.4.31", COLD)
+    assert on("2.8.0", wheel(wants(COLD)), atlas, old).verdict == "loads"
+    assert on("2.7.0", wheel(wants(COLD)), atlas, new).verdict == "loads"
+
+
+def test_a_reference_qualified_name_of_the_standard_library_is_not_torchs(atlas: Atlas) -> None:
+    # sphericart-torch 2.0.4 on 2.7.0, whose libraries have no copy of it.
+    name = "_ZNOSt7__cxx1115basic_stringbufIcSt11char_traitsIcESaIcEE3strEv"
+    assert on("2.7.0", wheel(wants(name)), atlas, Host(libstdcxx="3.4.30")).verdict == "loads"
+
+
+def test_a_symbol_of_a_library_that_nobody_names_is_out_of_reach(atlas: Atlas) -> None:
+    # intel-extension-for-pytorch 2.8.0: libintel-ext-pt-python.so names libtorch.so, not the
+    # library that has the symbol; alone it fails, its extension names both.
+    name = (
+        "_ZN5torch3jit8toIValueEN8pybind116handleERKN3c104Type24SingletonOrSharedTypePtrIS4_EE"
+        "St8optionalIiE"
+    )
+    part = wants(name, member="pkg/libpart.so")
+    found = Judge(wheel(part), atlas, Host()).file(part, Version("2.8.0"))
+    assert (found.verdict, found.cause, found.missing) == ("refuted", Cause.SYMBOL, (name,))
+    assert "libtorch_python.so" in found.reason
+    opener = wants(needed=(*TORCH, "libtorch_python.so", "libpart.so"), rpath=("$ORIGIN",))
+    assert on("2.8.0", wheel(opener, part), atlas).verdict == "links"
+
+
+def test_of_builds_for_several_torches_each_counts_for_itself(atlas: Atlas) -> None:
+    # metatensor-torch, sphericart-torch: a folder for each minor in one wheel.
+    old = wants(SIZES, member="pkg/torch-2.4/_C.so", checks=BUILT["2.4"])
+    new = wants(SIZES, member="pkg/torch-2.9/_C.so", checks=BUILT["2.9"])
+    judge_ = Judge(wheel(old, new), atlas, Host())
+    assert judge_.file(old, Version("2.4.1")).verdict == "loads"
+    assert judge_.file(new, Version("2.9.1")).verdict == "loads"
+
+
+def test_a_cuda_library_that_torch_does_not_open_is_the_wheels_to_open(atlas: Atlas) -> None:
+    # sgl-kernel 0.1.0: 2.6.0 opens libnvrtc at import, 2.5.1 does not.
+    file = wants(needed=(*TORCH, "libnvrtc.so.12"))
+    assert on("2.6.0", wheel(file), atlas).verdict == "loads"
+    assert on("2.5.1", wheel(file), atlas).verdict == "links"
+    assert on("2.5.1", wheel(file), atlas, Host(opens_own=False)).verdict == "refuted"

@@ -60,6 +60,11 @@ class Siblings:
         own = installed((binary,))
         self.by_path = {**beside, **own} if beside else own
         self.by_name = {posixpath.basename(path): one for path, one in own.items()}
+        self.needs = frozenset(soname for one in binary.files for soname in one.needed)
+
+    def opens(self, file: ElfFile) -> bool:
+        """Whether another file of the wheel names it, so that it is never opened alone."""
+        return posixpath.basename(file.member) in self.needs
 
 
 def installed(wheels: Iterable[WheelBinary]) -> dict[str, ElfFile]:

@@ -51,7 +51,7 @@ class InstalledTorch:
         self, atlas: Atlas, version: Version, sites: Sequence[Path], wheels: Mapping[str, str]
     ) -> None:
         self._atlas, self.version, self._sites = atlas, version, tuple(sites)
-        self._exports: set[str] = set()
+        self._exports: dict[str, str] = {}
         self._release = self._read(wheels)
 
     @cached_property
@@ -73,6 +73,12 @@ class InstalledTorch:
         if version != self.version:
             return self._atlas.missing(version, names)
         return tuple(name for name in names if name not in self._exports)
+
+    def library_of(self, name: str, version: Version) -> str | None:
+        """The installed library that exports it."""
+        if version != self.version:
+            return self._atlas.library_of(name, version)
+        return self._exports.get(name)
 
     def first_with(self, name: str) -> Version | None:
         """By the atlas, else this release."""
@@ -110,8 +116,16 @@ class InstalledTorch:
                 raise UnknownError("unreadable-library", str(error), origin=str(path)) from error
             return Facts(None, (), (), 0)
         if own:
-            self._exports.update(library.exports)
+            # Of several that have a name the most basic is told, as in the atlas.
+            for name in library.exports:
+                if _rank(path.name) <= _rank(self._exports.get(name, "")):
+                    self._exports[name] = path.name
         return Facts(library.soname, library.needed, library.versions, len(library.exports))
+
+
+def _rank(library: str) -> int:
+    order = ("libc10.so", "libtorch_cpu.so", "libc10_cuda.so", "libtorch_cuda.so")
+    return order.index(library) if library in order else len(order)
 
 
 def _preloads(source: Path | None) -> tuple[str, ...]:

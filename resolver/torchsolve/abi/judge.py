@@ -9,16 +9,19 @@ of dlopen(RTLD_NOW) over 13 releases.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from packaging.version import Version
 
 from torchsolve.abi.built_with import BuiltWith, built_with
-from torchsolve.abi.closure import Closure, Need, Siblings, closure
+from torchsolve.abi.case import Case
+from torchsolve.abi.closure import Closure, Siblings, closure
 from torchsolve.abi.demangle import demangle
-from torchsolve.abi.host import Host, is_driver, is_system
+from torchsolve.abi.host import Host, is_system
 from torchsolve.abi.layouts import Difference, differences, uses
+from torchsolve.abi.libstdcxx import first_with
+from torchsolve.abi.linking import by_hand, host_libraries, libraries, out_of_reach, stems_of
 from torchsolve.abi.stable import stable
 from torchsolve.abi.symbols import (
     Wanted,
@@ -28,7 +31,7 @@ from torchsolve.abi.symbols import (
     wanted,
 )
 from torchsolve.abi.versions import lacks
-from torchsolve.abi.view import AtlasView, ReleaseView
+from torchsolve.abi.view import AtlasView
 from torchsolve.facts.load import load_facts
 from torchsolve.model.binary import Cause, ElfFile, Judgement, WheelBinary
 
@@ -36,30 +39,6 @@ LOADS, LINKS, REFUTED, UNKNOWN, PURE = "loads", "links", "refuted", "unknown", "
 _ORDER = (REFUTED, UNKNOWN, LINKS, LOADS)
 _NONE = "it uses no torch"
 _DIGITS = re.compile(r"\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One file with its siblings, before one release.
-
-    ``stems``: names without versions of all that any torch and its CUDA wheels bring.
-    """
-
-    file: ElfFile
-    opened: Closure
-    want: Wanted
-    is_stable: bool
-    version: Version
-    release: ReleaseView
-    atlas: AtlasView
-    host: Host
-    stems: frozenset[str]
-
-    def refuted(self, cause: Cause, missing: Iterable[str], reason: str) -> Judgement:
-        return Judgement(REFUTED, cause, tuple(missing), reason, self.file.member)
-
-    def brought(self, soname: str) -> bool:
-        return soname in self.release.mapped or soname in self.release.sonames
 
 
 class Judge:
@@ -75,11 +54,11 @@ class Judge:
         self._binary, self._atlas = binary, atlas
         self._built = built or built_with(binary, atlas)
         self._siblings = Siblings(binary)
-        self._beside = (atlas, host, _stems(atlas))
+        self._beside = (atlas, host, stems_of(atlas))
         self._opened: dict[tuple[str, ...], tuple[Wanted, bool]] = {}
-        self._needs = frozenset(soname for file in binary.files for soname in file.needed)
+        self._built_of: dict[tuple[str, ...], BuiltWith] = {}
         self._closures: dict[tuple[str, frozenset[str]], Closure] = {}
-        self._judged: dict[tuple[str, Version], Judgement] = {}
+        self._judged: dict[tuple[str, Version, bool], Judgement] = {}
 
     def wheel(self, version: Version) -> Judgement:
         """The weakest of its files' verdicts.
@@ -94,7 +73,7 @@ class Judge:
                 member, why = unread[0]
                 return Judgement(UNKNOWN, reason=f"{member} cannot be read: {why}", member=member)
             return Judgement(PURE, reason="it has no compiled code")
-        found = [self.file(file, version) for file in files]
+        found = [self._file(file, version, inside=self._siblings.opens(file)) for file in files]
         serving = {_kin(j.member) for j in found if j.verdict in (LOADS, LINKS)}
         chosen = [j for j in found if not (_lacks_library(j) and _kin(j.member) in serving)]
         if any(j.cause is not Cause.PYTHON for j in chosen):
@@ -104,12 +83,15 @@ class Judge:
 
     def file(self, file: ElfFile, version: Version) -> Judgement:
         """The verdict of one file, opened after ``import torch``."""
-        key = file.member, version
+        return self._file(file, version, inside=False)
+
+    def _file(self, file: ElfFile, version: Version, *, inside: bool) -> Judgement:
+        key = file.member, version, inside
         if key not in self._judged:
-            self._judged[key] = self._judge(file, version)
+            self._judged[key] = self._judge(file, version, inside=inside)
         return self._judged[key]
 
-    def _judge(self, file: ElfFile, version: Version) -> Judgement:
+    def _judge(self, file: ElfFile, version: Version, *, inside: bool) -> Judgement:
         if file.unread:
             return _unknown(file, f"{file.member} cannot be read: {file.unread}")
         release = self._atlas.release(version)
@@ -121,14 +103,24 @@ class Judge:
         if unread := next((one for one in opened.files if one.unread), None):
             return _unknown(file, f"{unread.member} cannot be read: {unread.unread}")
         want, is_stable = self._wanted(opened.files)
-        case = _Case(file, opened, want, is_stable, version, release, *self._beside)
+        case = Case(file, opened, want, is_stable, version, release, *self._beside, inside)
         for question in _QUESTIONS:
             if answer := question(case):
                 return answer
-        return _by_layout(case, self._built)
+        return by_hand(case) or _by_layout(case, self._built_with(opened.files))
+
+    def _built_with(self, files: tuple[ElfFile, ...]) -> BuiltWith:
+        """What the wheel was built with; of one that holds builds for several torches, the file."""
+        if self._built.releases or len(files) == len(self._binary.files):
+            return self._built
+        members = tuple(file.member for file in files)
+        if members not in self._built_of:
+            alone = replace(self._binary, files=files)
+            self._built_of[members] = built_with(alone, self._atlas)
+        return self._built_of[members]
 
     def _closure(self, file: ElfFile, mapped: Collection[str]) -> Closure:
-        key = file.member, self._needs.intersection(mapped)
+        key = file.member, self._siblings.needs.intersection(mapped)
         if key not in self._closures:
             self._closures[key] = closure(self._siblings, file, key[1].__contains__)
         return self._closures[key]
@@ -176,61 +168,7 @@ def _lacks_library(judgement: Judgement) -> bool:
     return judgement.verdict == REFUTED and judgement.cause is Cause.LIBRARY
 
 
-def _libraries(case: _Case) -> Judgement | None:
-    """Libraries of torch and of CUDA that this release neither is nor brings."""
-    for need in case.opened.outside:
-        if case.brought(need.soname) or not _of_torch_or_cuda(need.soname, case.stems):
-            continue
-        other = sorted(s for s in case.release.sonames if _stem(s) == _stem(need.soname))
-        reason = f"{need.soname} is missing: torch {case.version} brings "
-        reason += other[0] if other else "no such library"
-        return case.refuted(Cause.LIBRARY, [need.soname], reason)
-    return None
-
-
-def _of_torch_or_cuda(soname: str, stems: frozenset[str]) -> bool:
-    if is_torch_library(soname):
-        return True
-    return not is_system(soname) and _stem(soname) in stems
-
-
-def _stems(atlas: AtlasView) -> frozenset[str]:
-    releases = [atlas.release(version) for version in atlas.releases]
-    return frozenset(_stem(name) for release in releases if release for name in release.sonames)
-
-
-def _stem(soname: str) -> str:
-    return soname.partition(".so")[0]
-
-
-def _host_libraries(case: _Case) -> Judgement | None:
-    """Libraries of the host, and those that are somewhere but not where the loader looks."""
-    for need in case.opened.outside:
-        if missing := _missing_on(case, need):
-            return case.refuted(Cause.LIBRARY, [need.soname], missing)
-    if case.opened.stranded and not case.host.opens_own:
-        need = case.opened.stranded[0]
-        reason = f"{need.soname} lies in the wheel, but no RUNPATH of {need.member} leads there"
-        return case.refuted(Cause.LIBRARY, [need.soname], reason)
-    return None
-
-
-def _missing_on(case: _Case, need: Need) -> str:
-    soname, host = need.soname, case.host
-    if soname in case.release.mapped or is_system(soname):
-        return ""
-    if is_driver(soname):
-        return "" if host.driver else f"{soname} is missing: the host has no NVIDIA driver"
-    if soname in case.release.sonames:
-        if host.opens_own or any("nvidia/" in path for path in need.paths):
-            return ""
-        return f"{soname} is installed with torch {case.version}, but import torch does not open it"
-    if host.sonames is None or soname in host.sonames:
-        return ""
-    return f"{soname} is missing: no wheel brings it, and the host has none"
-
-
-def _symbols(case: _Case) -> Judgement | None:
+def _symbols(case: Case) -> Judgement | None:
     missing = sorted(case.atlas.missing(case.version, case.want.torch))
     if not missing:
         return None
@@ -243,7 +181,19 @@ def _symbols(case: _Case) -> Judgement | None:
     return case.refuted(Cause.SYMBOL, ordered, reason)
 
 
-def _cuda_symbols(case: _Case) -> Judgement | None:
+def _runtime(case: Case) -> Judgement | None:
+    """Names of a newer libstdc++ that torch's libraries have copies of, or the host itself."""
+    has = case.host.libstdcxx
+    lacking = [n for n in case.want.runtime if (v := first_with(n)) and lacks(case.host, v)]
+    for name in case.atlas.missing(case.version, lacking) if lacking else ():
+        version = first_with(name) or ""
+        reason = f"{demangle(name)} is first in {version}; the host's libstdc++ has GLIBCXX_{has}"
+        reason += f", and torch {case.version} has no copy of it"
+        return case.refuted(Cause.VERSION, [version, name], reason)
+    return None
+
+
+def _cuda_symbols(case: Case) -> Judgement | None:
     """Names of libcudart and its like that the version beside this torch does not have yet."""
     for name, soname in case.want.versioned:
         family = case.atlas.cuda.families.get(soname)
@@ -254,13 +204,13 @@ def _cuda_symbols(case: _Case) -> Judgement | None:
     return None
 
 
-def _ruling(missing: list[str], case: _Case) -> str:
+def _ruling(missing: list[str], case: Case) -> str:
     """The symbol that says most: the one that the newest release was the first to have."""
     oldest = Version("0")
     return max(missing, key=lambda name: (case.atlas.first_with(name) or oldest, name))
 
 
-def _python(case: _Case) -> Judgement | None:
+def _python(case: Case) -> Judgement | None:
     built_for, host = case.file.python, case.host.python
     # ``cp``: an extension whose name does not say of which Python.
     if host is None or built_for in (None, "cp", "abi3", host):
@@ -269,7 +219,7 @@ def _python(case: _Case) -> Judgement | None:
     return case.refuted(Cause.PYTHON, [built_for], reason)
 
 
-def _versions(case: _Case) -> Judgement | None:
+def _versions(case: Case) -> Judgement | None:
     """Version needs count whether or not a relocation uses them."""
     for file in case.opened.files:
         for need in file.versions:
@@ -279,7 +229,7 @@ def _versions(case: _Case) -> Judgement | None:
     return None
 
 
-def _nobodys(case: _Case) -> Judgement | None:
+def _nobodys(case: Case) -> Judgement | None:
     """Symbols that no library in sight can have, and torch symbols with no torch in sight."""
     sonames = [need.soname for need in case.opened.outside]
     if case.want.torch and not any(map(is_torch_library, sonames)):
@@ -293,7 +243,7 @@ def _nobodys(case: _Case) -> Judgement | None:
     return None
 
 
-def _by_layout(case: _Case, built: BuiltWith) -> Judgement:
+def _by_layout(case: Case, built: BuiltWith) -> Judgement:
     loads = Judgement(LOADS, member=case.file.member)
     linked = any(is_torch_library(need.soname) for need in case.opened.outside)
     # Weak names alone, which torch happens to export too, are no use of it.
@@ -331,12 +281,14 @@ def _why_only_linked(built: BuiltWith, found: tuple[Difference, ...]) -> str:
     return reason + (f"; {', '.join(one.shown for one in found)}" if found else "")
 
 
-_QUESTIONS: tuple[Callable[[_Case], Judgement | None], ...] = (
-    _libraries,
+_QUESTIONS: tuple[Callable[[Case], Judgement | None], ...] = (
+    libraries,
     _symbols,
+    out_of_reach,
     _cuda_symbols,
     _python,
     _versions,
-    _host_libraries,
+    _runtime,
+    host_libraries,
     _nobodys,
 )

@@ -17,7 +17,9 @@ from torchsolve.model.version import dotted_key
 
 _NAMESPACES = r"(?:3c10|2at|5torch|6caffe2|4c10d)"
 _TORCH = re.compile(rf"_Z(?:T[VISTCHW]|G[VR])?N?[VK]*[RO]?{_NAMESPACES}|_?aoti_torch_|THP[A-Z]")
-_CXX_RUNTIME = re.compile(r"_Z(?:T[VISTC]|G[VR])?N?[VK]*S[tabsiod]|_Z(?:nw|na|dl|da)|__cxa_|__gxx_")
+_CXX_RUNTIME = re.compile(
+    r"_Z(?:T[VISTC]|G[VR])?N?[VK]*[RO]?S[tabsiod]|_Z(?:nw|na|dl|da)|__cxa_|__gxx_"
+)
 _OPENMP = re.compile(r"(?:GOMP|omp|kmpc|__kmpc)_\w+")
 _PYTHON = re.compile(r"_?Py[A-Z_]\w*")
 # std::string, std::list and std::ios_base::failure are what the two C++ ABIs of GCC spell apart.
@@ -57,6 +59,8 @@ class Wanted:
         versioned: ``(name, soname)`` wanted of one library, which its version node names.
         foreign: names of nobody that is known, each with the member that wants it.
         python: names of Python's C API.
+        runtime: names of libstdc++ without a version: a linker writes one where a library other
+            than libstdc++ (torch's, linked with a newer GCC's additions) had the name.
     """
 
     torch: tuple[str, ...] = ()
@@ -64,6 +68,7 @@ class Wanted:
     versioned: tuple[tuple[str, str], ...] = ()
     foreign: tuple[tuple[str, str], ...] = ()
     python: tuple[str, ...] = ()
+    runtime: tuple[str, ...] = ()
 
 
 def wanted(files: Iterable[ElfFile], known: Callable[[str], bool]) -> Wanted:
@@ -79,10 +84,15 @@ def wanted(files: Iterable[ElfFile], known: Callable[[str], bool]) -> Wanted:
     versioned: set[tuple[str, str]] = set()
     foreign: dict[str, str] = {}
     python: set[str] = set()
+    runtime: set[str] = set()
     for file in files:
         for symbol in file.undefined:
             name = symbol.name
-            if not symbol.relocated or name in own or _is_runtime(symbol):
+            if not symbol.relocated or name in own:
+                continue
+            if _is_runtime(symbol):
+                if not symbol.version and symbol.binding is not Binding.WEAK:
+                    runtime.add(name)
                 continue
             if symbol.version:
                 if _CUDA_NODE.fullmatch(symbol.version):
@@ -99,6 +109,7 @@ def wanted(files: Iterable[ElfFile], known: Callable[[str], bool]) -> Wanted:
         tuple(sorted(versioned)),
         tuple(sorted(foreign.items())),
         tuple(sorted(python)),
+        tuple(sorted(runtime)),
     )
 
 

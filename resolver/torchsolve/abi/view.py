@@ -51,6 +51,9 @@ class AtlasView(Protocol):
     def missing(self, version: Version, names: Iterable[str]) -> Collection[str]:
         """Those that the release does not export."""
 
+    def library_of(self, name: str, version: Version) -> str | None:
+        """The library of the release that exports it, None where none does."""
+
     def first_with(self, name: str) -> Version | None:
         """The oldest release that exports it."""
 
