@@ -23,7 +23,7 @@ from torchsolve.links import with_links
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.progress import Progress
-from torchsolve.model.project import ComfyUI, ProjectFacts
+from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
 from torchsolve.project.constraints import bounded
 from torchsolve.project.load import ReadOptions, load_all
 from torchsolve.proof import Proofs
@@ -50,7 +50,7 @@ def resolve(
     Raises UsageError for bad input, UnknownError for a project that is out of reach.
     """
     with _context(references, settings, progress) as (context, client):
-        found = resolve_in(context)
+        found = _with_weights(resolve_in(context), context, client)
         if found.plan is None or not settings.reads_binaries:
             return found
         if links and progress is not None:
@@ -83,6 +83,20 @@ def write_plan(resolution: Resolution, settings: Settings, directory: Path) -> t
     options = EmitOptions(source=settings.source, weights=settings.weights, tree=source_files)
     plan = resolution.plan
     return write(render(plan, options) | context_files(plan, options), directory)
+
+
+def _with_weights(resolution: Resolution, context: Context, client: IndexClient) -> Resolution:
+    """The plan with what the model hub tells. Samples are recorded: only bake asks for theirs."""
+    plan, recorded = resolution.plan, context.settings.weights != "bake"
+    if recorded and all(project.kind is ProjectKind.SAMPLE for project in context.projects):
+        return resolution
+    if plan is None or not any(weight.repo or weight.url for weight in plan.weights):
+        return resolution
+    from torchsolve.weights import describe
+
+    found = describe(plan.weights, client.hub, context.tables)
+    described = replace(plan, weights=found.weights, notes=(*plan.notes, *found.notes))
+    return replace(resolution, plan=described)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def test_fetch_script_is_sh_and_fetches_what_is_decided() -> None:
     script = _rendered("standalone")["fetch-weights.sh"]
     subprocess.run(["sh", "-n"], input=script, check=True)
     text = script.decode()
-    assert "fetch mesh/ss_dec.safetensors" in text
+    assert "url mesh/ss_dec.safetensors" in text
     assert "hf download facebook/dinov3-vitl16-pretrain-lvd1689m --local-dir" in text
     assert "#   models/checkpoints/{name}" in text
 
@@ -113,7 +113,7 @@ def test_weights_of_a_node_without_comfyui_reach_the_node() -> None:
 """
     )
     assert "/src/projects/ComfyUI-Mesh /opt/app/ComfyUI-Mesh\n" in files["Dockerfile"]
-    fetched = 'hf download briaai/RMBG-1.4 model.pth --local-dir "$models/"custom_nodes/'
+    fetched = 'hf download briaai/RMBG-1.4 model.pth --local-dir "$root/"custom_nodes/'
     assert f"{fetched}ComfyUI-Mesh/RMBG-1.4\n" in files["fetch-weights.sh"]
     assert "Not fetched" not in files["fetch-weights.sh"]
 

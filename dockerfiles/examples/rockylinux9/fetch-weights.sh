@@ -4,30 +4,73 @@
 # Gated repositories need your own permission first, and then `hf auth login` or HF_TOKEN.
 set -eu
 
-models=${1:-${MODELS_DIR:-models}}
-mkdir -p "$models"
+root=${1:-${MODELS_DIR:-models}}
+mkdir -p "$root"
 
-fetch() { # PATH URL SHA256
-    if [ -e "$models/$1" ]; then echo "have   $1"; return; fi
-    echo "fetch  $1"
-    mkdir -p "$(dirname "$models/$1")"
-    curl --fail --location --retry 3 --continue-at - --output "$models/$1.part" "$2"
-    if [ -n "$3" ] && ! echo "$3  $models/$1.part" | sha256sum --check --status; then
-        echo "error: $1 has another sha256 than $3; delete $models/$1.part and try again" >&2
-        exit 1
-    fi
-    mv "$models/$1.part" "$models/$1"
+endpoint=${HF_ENDPOINT:-https://huggingface.co}
+token=${HF_TOKEN:-}
+[ -n "$token" ] || token=$(cat /run/secrets/hf_token 2>/dev/null) \
+    || token=$(cat "${HF_TOKEN_PATH:-${HF_HOME:-$HOME/.cache/huggingface}/token}" 2>/dev/null) || token=
+
+# On curl's standard input: what stands in arguments, every user of the host can read.
+# curl does not send it on to another host.
+auth() { if [ -n "$token" ]; then printf 'header = "Authorization: Bearer %s"\n' "$token"; fi; }
+
+holds() { # FILE CHECK
+    case $2 in
+        sha256:*) printf '%s  %s\n' "${2#*:}" "$1" | sha256sum --check --status ;;
+        blob:*) [ "$({ printf 'blob %d\0' "$(wc -c < "$1")"; cat "$1"; } | sha1sum)" = "${2#*:}  -" ] ;;
+    esac
 }
 
-fetch mesh/ss_dec.safetensors \
-    https://weights.example/mesh/ss_dec.safetensors 5e7175a8fb2cdb75a973885dc688f040f1be3c4fbb277f9a9bcdb37cf4c4ef39
+hub() { # PATH CHECK REPOSITORY COMMIT FILE [MIRROR COMMIT]
+    part=$root/$1.part
+    if [ -e "$root/$1" ]; then echo "have   $1"; return; fi
+    echo "fetch  $1"
+    mkdir -p "$(dirname "$part")"
+    if ! auth | curl --config - --fail --location --retry 3 --continue-at - --output "$part" \
+        "$endpoint/$3/resolve/$4/$5"; then
+        [ $# -eq 7 ] || refused "$3"
+        echo "       $3 refused; $6 has the same bytes" >&2
+        curl --fail --location --retry 3 --continue-at - --output "$part" \
+            "$endpoint/$6/resolve/$7/$5" || refused "$6"
+    fi
+    keep "$1" "$2"
+}
 
+url() { # PATH CHECK URL
+    part=$root/$1.part
+    if [ -e "$root/$1" ]; then echo "have   $1"; return; fi
+    echo "fetch  $1"
+    mkdir -p "$(dirname "$part")"
+    curl --fail --location --retry 3 --continue-at - --output "$part" "$3"
+    keep "$1" "$2"
+}
+
+keep() { # PATH CHECK
+    if [ -n "$2" ] && ! holds "$part" "$2"; then
+        echo "error: $1 is not $2; delete $part and try again" >&2
+        exit 1
+    fi
+    mv "$part" "$root/$1"
+}
+
+refused() { # REPOSITORY
+    echo "error: $1 was not given. Where it is gated, ask for access at $endpoint/$1" >&2
+    echo "       and put your token in HF_TOKEN." >&2
+    exit 1
+}
+
+url mesh/ss_dec.safetensors sha256:5e7175a8fb2cdb75a973885dc688f040f1be3c4fbb277f9a9bcdb37cf4c4ef39 \
+    https://weights.example/mesh/ss_dec.safetensors
+
+# What these hold was not known when the plan was made: the Hub's own tool fetches them.
 if ! command -v hf >/dev/null 2>&1; then
     echo "error: hf is missing: pip install huggingface_hub" >&2
     exit 1
 fi
 # gated: ask for access at https://huggingface.co/facebook/dinov3-vitl16-pretrain-lvd1689m
-hf download facebook/dinov3-vitl16-pretrain-lvd1689m --local-dir "$models/"facebook/dinov3-vitl16-pretrain-lvd1689m
+hf download facebook/dinov3-vitl16-pretrain-lvd1689m --local-dir "$root/"facebook/dinov3-vitl16-pretrain-lvd1689m
 
 # Not fetched:
 #   models/checkpoints/{name}  (nodes.py:40): the node leaves the choice to you

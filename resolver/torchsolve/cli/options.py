@@ -70,7 +70,7 @@ _PROBLEM = (
     _option("engine", _ONE, "NAME", _ASK, "core, resolvelib, or both: the core with a witness"),
     _option("rev", _ONE, "REV", _ASK, "revision of a git project"),
     _option("source", _ONE, "HOW", _ASK, "clone the project in the image, or copy it"),
-    _option("weights", _ONE, "HOW", _ASK, "mount them, or none"),
+    _option("weights", _ONE, "HOW", _ASK, "bake them in, mount them, or none"),
     _option("index", _MANY, "URL|NAME=URL", _INDEX, "the default index; NAME= for one package"),
     _option("extra-index", _MANY, "URL", _INDEX, "a further index"),
     _option("find-links", _MANY, "URL|DIR", _INDEX, "files beside those of the index"),

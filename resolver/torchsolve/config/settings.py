@@ -90,7 +90,7 @@ class Settings:
     exclude_newer: datetime | None = None
     as_of: Literal["commit", "now"] | datetime | None = None
     pins: Path | None = None
-    weights: Literal["mount", "none"] = "mount"
+    weights: Literal["bake", "mount", "none"] = "mount"
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     undeclared: bool = True

@@ -72,9 +72,7 @@ SETTINGS: dict[str, Setting] = {
     "exclude-newer": Setting("exclude_newer", parse_moment),
     "as-of": Setting("as_of", parse_as_of),
     "pins": Setting("pins", Path),
-    "weights": Setting(
-        "weights", one_of("mount", "none", later={"bake": "use mount, and fill the volume"})
-    ),
+    "weights": Setting("weights", one_of("bake", "mount", "none")),
     "with": Setting("extras", parse_name, ","),
     "group": Setting("groups", parse_name, ","),
     "undeclared": Setting("undeclared", bool, flag=True),

@@ -19,6 +19,7 @@ from torchsolve.emit.portable import COMFYUI, is_local
 from torchsolve.emit.requirements import vcs_reference
 from torchsolve.emit.system import System, system_of
 from torchsolve.emit.templates import render_template
+from torchsolve.emit.weight_layers import weight_layers
 from torchsolve.facts import load_facts
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.plan import Pin, Plan, Strategy
@@ -77,8 +78,8 @@ class Pip:
     after: str = ""
 
 
-def dockerfile(plan: Plan, lock_digest: str) -> str:
-    """The Dockerfile of a portable plan.
+def dockerfile(plan: Plan, lock_digest: str, *, bake: bool = False) -> str:
+    """The Dockerfile of a portable plan; ``bake``: with its weights in layers.
 
     Raises UsageError("unknown-os") where nobody knows how its OS installs packages.
     """
@@ -92,6 +93,7 @@ def dockerfile(plan: Plan, lock_digest: str) -> str:
         "cpu": plan.cell.cuda.version is None,
         "labels": labels(plan, lock_digest),
         "pip": pip_of(plan.inventory),
+        "weight_layers": weight_layers(plan) if bake else (),
     }
     values |= _system_values(plan, system)
     values |= _source_values(plan)
@@ -147,6 +149,7 @@ def _system_values(plan: Plan, system: System) -> dict[str, object]:
         "python_packages": _with_ca(system.python_packages),
         "fetch_python": system.fetch_python,
         "git_packages": system.tools.git,
+        "weight_packages": system.tools.weights,
         "build_packages": tuple(sorted({*system.tools.build, *system.headers})),
         "build_image_packages": tuple(
             sorted({*system.tools.build, *system.headers, *system.python_packages})

@@ -18,6 +18,7 @@ from torchsolve.emit.requirements import (
 )
 from torchsolve.emit.serve import bake, compose, dockerignore
 from torchsolve.emit.system import system_of
+from torchsolve.emit.weight_layers import layer_scripts
 from torchsolve.emit.weights import fetch_script
 from torchsolve.model.plan import Plan
 from torchsolve.resources import probe_files
@@ -27,13 +28,16 @@ def render(plan: Plan, options: EmitOptions) -> dict[str, bytes]:
     """Relative path → content, sorted; the same bytes for the same plan, anywhere and at any time.
 
     What ``context/`` holds is not here but in ``context_files``. Raises UnknownError("no-hash"),
-    UsageError("no-source"), UsageError("same-folder"), UsageError("unknown-os").
+    UnknownError("weights-unknown"), UsageError("no-source"), UsageError("same-folder"),
+    UsageError("unknown-os").
     """
     lock = plan_to_lock(plan, options)
     plan = portable(plan, options)
     texts = {
         "constraints.txt": constraints(plan),
-        "Dockerfile": dockerfile(plan, hashlib.sha256(lock).hexdigest()),
+        "Dockerfile": dockerfile(
+            plan, hashlib.sha256(lock).hexdigest(), bake=options.weights == "bake"
+        ),
         "README.md": readme(plan, options),
         "compose.yaml": compose(plan, options),
         "docker-bake.hcl": bake(plan),
@@ -43,6 +47,8 @@ def render(plan: Plan, options: EmitOptions) -> dict[str, bytes]:
     }
     if options.weights == "mount" and plan.weights:
         texts["fetch-weights.sh"] = fetch_script(plan)
+    if options.weights == "bake":
+        texts |= layer_scripts(plan)
     files = {path: text.encode() for path, text in texts.items()}
     files["pylock.toml"] = lock
     files |= {f"smoke/{name}": content for name, content in probe_files().items()}

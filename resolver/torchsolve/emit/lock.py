@@ -206,10 +206,12 @@ def _plan(document: dict[str, Any], facts: dict[str, Any]) -> Plan:
 
 def _options(facts: dict[str, Any], root: Path) -> EmitOptions:
     source, weights = facts["emit"]["source"], facts["emit"]["weights"]
-    if source not in ("clone", "copy") or weights not in ("mount", "none"):
+    if source not in ("clone", "copy") or weights not in ("bake", "mount", "none"):
         raise ValueError("tool.torchsolve.emit: unknown source or weights")
     return EmitOptions(
-        cast("Literal['clone', 'copy']", source), cast("Literal['mount', 'none']", weights), root
+        cast("Literal['clone', 'copy']", source),
+        cast("Literal['bake', 'mount', 'none']", weights),
+        root,
     )
 
 

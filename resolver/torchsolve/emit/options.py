@@ -23,12 +23,13 @@ class EmitOptions:
     Attributes:
         source: ``clone``: git projects are cloned at their commit while the image is built;
             ``copy``: their files travel in ``context/``, as those without a remote always do.
-        weights: ``mount``: a volume on models/ and a script that fills it; ``none``: neither.
+        weights: ``mount``: a volume on models/ and a script that fills it; ``bake``: layers of the
+            image; ``none``: neither.
         root: folder that relative ``context/…`` paths of a plan from a lock start at.
         tree: reads a local project; None walks the folder.
     """
 
     source: Literal["clone", "copy"] = "clone"
-    weights: Literal["mount", "none"] = "mount"
+    weights: Literal["bake", "mount", "none"] = "mount"
     root: Path | None = None
     tree: TreeReader | None = None

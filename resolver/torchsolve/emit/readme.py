@@ -19,6 +19,8 @@ from torchsolve.emit.naming import (
 from torchsolve.emit.options import EmitOptions
 from torchsolve.emit.parts import Part, part_of, pins_of
 from torchsolve.emit.templates import render_template
+from torchsolve.emit.vram import bounds, stored
+from torchsolve.emit.weight_text import mirror_lines, snippet_lines
 from torchsolve.emit.weights import mounts
 from torchsolve.facts import load_facts
 from torchsolve.model.plan import Pin, Plan, PlanVerdict
@@ -50,8 +52,11 @@ def readme(plan: Plan, options: EmitOptions) -> str:
         "mounts": mounts(plan) if options.weights == "mount" else (),
         "in_models": any(weight.path.startswith("models/") for weight in plan.weights),
         "lacks_comfyui": lacks_comfyui(plan),
+        "baked": options.weights == "bake",
+        "gated": any(w.gated and w.repo for w in plan.weights),
         "models": [_model_row(plan, weight) for weight in plan.weights],
-        "loads": [_load_line(plan, weight) for weight in plan.weights],
+        "mirrors": mirror_lines(plan),
+        "loads": [(_load_line(plan, weight), snippet_lines(weight)) for weight in plan.weights],
         "tree": _tree(weight.path for weight in plan.weights),
         "nodes": [_node_row(plan, node_index) for node_index in range(len(plan.nodes))],
         "counts": Counter(part.value for pin in plan.pins if (part := part_of(plan, pin))),
@@ -62,6 +67,8 @@ def readme(plan: Plan, options: EmitOptions) -> str:
         "known_size": sum(weight.size or 0 for weight in plan.weights),
         "sizes_unknown": any(weight.size is None for weight in plan.weights),
         "findings": plan.links.told() if plan.links else (),
+        "bounds": bounds(plan),
+        "stored": stored,
         "capabilities": _capabilities(plan),
         "references": _references(plan),
         "gib": _gib,
@@ -81,6 +88,7 @@ def _model_row(plan: Plan, weight: ModelFile) -> str:
         _weight_source(weight),
         _gib(weight.size) if weight.size else "unknown",
         markdown(gated),
+        markdown(weight.licence or "unknown"),
         "yes" if weight.required else "no",
         _site(plan, weight.site),
     )

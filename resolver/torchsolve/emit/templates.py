@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -38,5 +39,6 @@ def _environment() -> Environment:
         md=escape.markdown,
         code=escape.code,
         link=escape.link,
+        urlpath=quote,
     )
     return environment

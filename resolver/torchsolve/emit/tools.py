@@ -20,10 +20,11 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Packages of one packager (``apt``, ``dnf``): to clone, and to build wheels."""
+    """Packages of one packager (``apt``, ``dnf``): to clone, to build wheels, to fetch weights."""
 
     git: tuple[str, ...]
     build: tuple[str, ...]
+    weights: tuple[str, ...]
     uv: tuple[Tool, ...]
     pip_build: tuple[Tool, ...]
 
@@ -36,6 +37,7 @@ def tools(family: str) -> Tools:
     return Tools(
         tuple(row["git"]),
         tuple(row["build"]),
+        tuple(row["weights"]),
         tuple(_tool(item) for item in pip["uv"]),
         tuple(_tool(item) for item in pip["build"]),
     )

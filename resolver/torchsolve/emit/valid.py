@@ -71,6 +71,14 @@ def _weight(weight: ModelFile) -> Iterator[Check]:
     yield "model repository", weight.repo, _REPO.fullmatch
     yield "model address", weight.url, _is_address
     yield "sha256", weight.sha256, _SHA256.fullmatch
+    yield "re-upload", weight.mirror, _REPO.fullmatch
+    yield "commit", weight.mirror_commit, _COMMIT.fullmatch
+    if weight.files:
+        yield "commit", weight.revision, _COMMIT.fullmatch
+    for file in weight.files:
+        yield "model file", file.name, _is_path
+        yield "sha256", file.sha256, _SHA256.fullmatch
+        yield "object id", file.blob, _COMMIT.fullmatch
 
 
 def _is_address(text: str) -> bool:

@@ -315,6 +315,7 @@ def _models(facts: Facts) -> Iterator[str]:
     where = "matrices/models.toml"
     repos = [row.repo for row in facts.models]
     yield from _twice(where, repos)
+    yield from _twice(where, facts.loader_ignores)
     for row in facts.models:
         if row.mirror and row.mirror not in repos:
             yield f"{where} {row.repo}: its mirror {row.mirror} has no row"

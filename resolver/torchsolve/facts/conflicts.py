@@ -103,6 +103,18 @@ def parse_models(table: Table) -> tuple[ModelRow, ...]:
     return tuple(_model(row) for row in table.rows("model"))
 
 
+def parse_loader_ignores(table: Table) -> tuple[str, ...]:
+    """Patterns of files, as ``fnmatch`` reads them. Raises UsageError ``bad-table``."""
+    return tuple(_pattern(row) for row in table.rows("ignored"))
+
+
+def _pattern(row: Row) -> str:
+    found = row.text("pattern")
+    row.source()
+    row.done()
+    return found
+
+
 def _model(row: Row) -> ModelRow:
     gated = row.maybe("gated")
     if gated not in ("manual", "auto", "no", None):

@@ -28,6 +28,7 @@ from torchsolve.facts.conflicts import (
     ModelRow,
     parse_conflicts,
     parse_failures,
+    parse_loader_ignores,
     parse_models,
 )
 from torchsolve.facts.gpus import DriverTable, GpuTable, parse_drivers, parse_gpus
@@ -142,6 +143,11 @@ class Facts:
     def models(self) -> tuple[ModelRow, ...]:
         """Weight repositories whose access is known."""
         return parse_models(self._table("models"))
+
+    @cached_property
+    def loader_ignores(self) -> tuple[str, ...]:
+        """Patterns of files that model loaders leave alone where safetensors are there."""
+        return parse_loader_ignores(self._table("models"))
 
     @cached_property
     def libraries(self) -> tuple[LibraryRow, ...]:

@@ -25,6 +25,7 @@ from torchsolve.index.cache import Cache
 from torchsolve.index.credentials import Credentials, redact, split_auth
 from torchsolve.index.flat import FlatPages
 from torchsolve.index.http import Http
+from torchsolve.index.hub import Hub
 from torchsolve.index.metadata import ARCHIVE_LIMIT, MetadataReader
 from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages, page_url
@@ -65,6 +66,11 @@ class IndexClient:
         if url is not None:
             self._credentials.add(url)
         return other
+
+    @property
+    def hub(self) -> Hub:
+        """The model hub, over the same connections and cache."""
+        return Hub(self._http, self._cache, offline=self.settings.offline)
 
     @property
     def requests(self) -> int:

@@ -66,17 +66,35 @@ class WeightFile:
 
     Attributes:
         name: path in the repository, ``vae/diffusion_pytorch_model.safetensors``.
-        size: bytes.
+        size: bytes; None when the Hub does not tell.
         sha256: of the file where the Hub keeps it by that (LFS, Xet); None for a file of git.
         blob: git's object id of a file of git: sha1 of ``blob SIZE``, a zero byte and the bytes.
         parameters: data type → number of parameters, from a safetensors header; empty when unread.
     """
 
     name: str
-    size: int
+    size: int | None = None
     sha256: str | None = None
     blob: str | None = None
     parameters: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HubRepository:
+    """A model repository of the Hub at one commit.
+
+    Attributes:
+        commit: 40 hex digits.
+        gated: ``manual`` (a person decides), ``auto`` (a form is enough), False; None unknown.
+        licence: the card's own word, None without one.
+        files: every file, by name.
+    """
+
+    repo: str
+    commit: str
+    gated: str | bool | None
+    licence: str | None
+    files: tuple[WeightFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,8 @@ class ModelFile:
         files: what the Hub has of it there; empty when it was not asked.
         licence: the repository's own word (``apache-2.0``), None when unknown.
         snippet: the source lines that build the path, as the project wrote them; None unrecorded.
+        mirror: a re-upload that is known (claimed); ``mirror_commit``: its commit, where it has
+            the same bytes by their sha256, else None.
     """
 
     path: str
@@ -114,6 +134,8 @@ class ModelFile:
     files: tuple[WeightFile, ...] = ()
     licence: str | None = None
     snippet: str | None = None
+    mirror: str | None = None
+    mirror_commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

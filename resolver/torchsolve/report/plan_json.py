@@ -11,7 +11,7 @@ from torchsolve.model.evidence import Disagreement, Evidence, Ledger
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import CellOutcome, Conflict, DroppedEdge, Pin, Plan
-from torchsolve.model.project import ModelFile, ProjectFacts
+from torchsolve.model.project import ModelFile, ProjectFacts, WeightFile
 from torchsolve.report.links import links_json
 from torchsolve.report.redact import redact
 
@@ -176,6 +176,21 @@ def _weight(model: ModelFile) -> Json:
         "sha256": model.sha256,
         "gated": model.gated,
         "site": model.site,
+        "revision": model.revision,
+        "licence": model.licence,
+        "mirror": model.mirror,
+        "mirror_commit": model.mirror_commit,
+        "files": [_weight_file(file) for file in model.files],
+    }
+
+
+def _weight_file(file: WeightFile) -> Json:
+    return {
+        "name": file.name,
+        "size": file.size,
+        "sha256": file.sha256,
+        "blob": file.blob,
+        "parameters": dict(file.parameters),
     }
 
 

@@ -201,7 +201,15 @@ def _weights(plan: Plan) -> list[str]:
     line += (
         f" from {counted(len(repositories), 'repository', 'repositories')}" if repositories else ""
     )
+    size = sum(model.size or 0 for model in plan.weights)
+    unsized = sum(model.size is None for model in plan.weights)
+    if size:
+        line += f" · {_gib(size)}" + (f" and {unsized} of unknown size" if unsized else "")
     return [line + (f"; behind a licence: {' '.join(gated)}" if gated else "")]
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
 
 
 def _left_out(plan: Plan) -> list[str]:
