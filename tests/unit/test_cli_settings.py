@@ -136,7 +136,7 @@ def test_contradictions(here: Path, flags: dict[str, object]) -> None:
         ({"exclude-newer": "yesterday"}, "bad-setting"),
         ({"evidence": "guesses"}, "bad-setting"),
         ({"policy": "tested"}, "bad-setting"),
-        ({"weights": "bake"}, "bad-setting"),
+        ({"weights": "download"}, "bad-setting"),
         ({"with": ["no good"]}, "bad-setting"),
         ({"comfyui": " "}, "bad-setting"),
     ],
