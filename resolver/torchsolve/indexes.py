@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from torchsolve.config import Settings
-from torchsolve.index.ambient import DEFAULT, EXTRA, LINKS, Ambient, read_ambient, with_credentials
+from torchsolve.index.ambient import Ambient, read_ambient, with_credentials
 from torchsolve.index.settings import IndexSettings
 from torchsolve.index.sources import told, with_rows
 from torchsolve.model.project import IndexOption, ProjectFacts
+from torchsolve.model.uv_config import DEFAULT, EXTRA, LINKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ Projects = Annotated[
     typer.Argument(
         metavar="PROJECT",
         help="A folder, owner/repo\\[@rev], git URL, wheel, requirements file, pyproject.toml, "
+        "lock, script, "
         "or a bundled sample: trellis2, wanvideo, bria-rmbg.",
         show_default=False,
     ),

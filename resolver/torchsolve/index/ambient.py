@@ -16,12 +16,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from torchsolve.model.project import IndexOption
+from torchsolve.model.uv_config import (
+    DEFAULT,
+    EXTRA,
+    KEYS,
+    LINKS,
+    NONE,
+    option_row,
+    uv_rows,
+)
 
-DEFAULT, EXTRA, LINKS, NONE = "--index-url", "--extra-index-url", "--find-links", "--no-index"
 _TRUE = ("1", "true", "yes", "on")
 _UV_VARIABLES = (
     ("UV_DEFAULT_INDEX", DEFAULT, None),
@@ -37,13 +44,6 @@ _PIP_VARIABLES = (
     ("PIP_FIND_LINKS", LINKS, " "),
     ("PIP_NO_INDEX", NONE, None),
 )
-_PIP_KEYS = (
-    ("index-url", DEFAULT),
-    ("extra-index-url", EXTRA),
-    ("find-links", LINKS),
-    ("no-index", NONE),
-)
-_NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(?=\w+://)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +99,7 @@ def _from_variables(
         text = environ.get(variable, "").strip()
         if text and (kind != NONE or text.lower() in _TRUE):
             for part in text.split(split) if split and split != " " else text.split():
-                yield _row(kind, part.strip(), variable)
-
-
-def _row(kind: str, text: str, origin: str) -> IndexOption:
-    if kind == NONE:
-        return IndexOption(kind, "", origin)
-    named = _NAMED.match(text)
-    name = named[1] if named else None
-    return IndexOption(kind, text[named.end() :] if named else text, origin, name)
+                yield option_row(kind, part.strip(), variable)
 
 
 def _uv_files(environ: Mapping[str, str], directory: Path) -> Iterator[Path]:
@@ -129,32 +121,6 @@ def _from_uv(path: Path) -> list[IndexOption]:
     except (OSError, ValueError):
         return []
     return uv_rows(table, str(path))
-
-
-def uv_rows(table: Mapping[str, Any], origin: str) -> list[IndexOption]:
-    """The indexes of a ``uv.toml``; those that are ``explicit`` wait for a package to name them."""
-    rows: list[IndexOption] = []
-    for entry in _tables(table.get("index")):
-        url, name = entry.get("url"), entry.get("name")
-        if isinstance(url, str) and not entry.get("explicit"):
-            kind = DEFAULT if entry.get("default") else EXTRA
-            kind = LINKS if entry.get("format") == "flat" else kind
-            rows.append(IndexOption(kind, url, origin, name if isinstance(name, str) else None))
-    for section in (table, table.get("pip")):
-        for key, kind in _PIP_KEYS:
-            value = section.get(key) if isinstance(section, Mapping) else None
-            rows += [_row(kind, text, origin) for text in _texts(value)]
-    return rows
-
-
-def _tables(value: object) -> list[Mapping[str, Any]]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, list):
-        return [item for item in value if isinstance(item, str)]
-    return [value] if isinstance(value, str) else [""] if value is True else []
 
 
 def _pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -182,11 +148,11 @@ def _from_pip(path: Path) -> Iterator[IndexOption]:
     parser = RawConfigParser()
     with suppress(OSError, UnicodeDecodeError, Error):
         parser.read_string(path.read_text(encoding="utf-8"), str(path))
-    for key, kind in _PIP_KEYS:
+    for key, kind in KEYS:
         # [install] is about the very command that would install a plan.
         sections = (s for s in ("install", "global") if parser.has_option(s, key))
         text = next((parser.get(section, key) for section in sections), "")
         if kind == NONE:
             text = "" if text.strip().lower() not in _TRUE else "yes"
         for part in text.split():
-            yield _row(kind, part, str(path))
+            yield option_row(kind, part, str(path))

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 
-from torchsolve.index.ambient import DEFAULT, EXTRA, LINKS, NONE
 from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.project import IndexOption
+from torchsolve.model.uv_config import DEFAULT, EXTRA, LINKS, NONE
 
 
 def with_rows(base: IndexSettings, rows: Sequence[IndexOption]) -> IndexSettings:

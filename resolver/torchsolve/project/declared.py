@@ -32,6 +32,7 @@ class TreeRequirements:
     load: Callable[[str], bytes | None]
     name: str
     extras: tuple[str, ...]
+    groups: tuple[str, ...]
     expand: bool
     notes: list[str]
 
@@ -49,7 +50,13 @@ class TreeRequirements:
         alone = self.load(REQUIREMENTS) is None
         try:
             table = pyproject.read(
-                data, path=PYPROJECT, subject=self.name, extras=wanted, strict=False, whole=alone
+                data,
+                path=PYPROJECT,
+                subject=self.name,
+                extras=wanted,
+                strict=False,
+                whole=alone,
+                groups=self.groups if extras is None else (),
             )
         except UsageError as error:
             if alone:
@@ -74,6 +81,8 @@ class TreeRequirements:
             found.requirements.extend(table.requirements)
         if table is not None:
             found.requirements.extend(table.extras)
+            if data is None or table.extras:
+                found.indexes.extend(table.indexes)
         self._local(found)
         return found
 

@@ -92,20 +92,26 @@ def _wheel_url(url: str, reference: str, options: ReadOptions) -> ProjectFacts:
 
 def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     from torchsolve.project import single
+    from torchsolve.project.locks import is_lock, lock_file
 
     if path.is_dir():
         return _folder(path, reference, options)
     if path.suffix == ".whl":
         return single.wheel(path, reference, options.extras)
+    if is_lock(path):
+        return lock_file(path, reference, options)
+    if path.suffix == ".py":
+        return single.script_file(path, reference)
     if path.name == "pyproject.toml":
         return single.pyproject_file(path, reference, options)
     if path.suffix in (".txt", ".in", ""):
         return single.requirements_file(path, reference, options)
     raise UsageError(
         "unknown-reference",
-        f"{path.name} is no wheel, requirements file or pyproject.toml",
+        f"{path.name} is no wheel, requirements file, pyproject.toml, lock or script",
         origin=reference,
-        hint="it takes a .whl, a .txt or .in file, a pyproject.toml, or a folder",
+        hint="it takes a .whl, a .txt or .in file, a pyproject.toml, a pylock.toml or uv.lock, "
+        "a .py with a script block, or a folder",
     )
 
 

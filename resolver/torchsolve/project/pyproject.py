@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ from packaging.utils import canonicalize_name
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
+from torchsolve.model.project import IndexOption
 from torchsolve.project.named import Named, RequirementError, parse
+from torchsolve.project.uv_sources import UvSources
 from torchsolve.wheel.metadata import has_variant_marker
 
 
@@ -21,9 +24,10 @@ class Pyproject:
 
     Attributes:
         name: ``[project] name``; None without.
-        requirements: ``dependencies``; extras: of the extras that were asked for.
+        requirements: ``dependencies``; extras: of the extras and groups that were asked for.
         dynamic_files: files that setuptools is told to read the dependencies from.
         declares: whether it says what it depends on, be it nothing.
+        indexes: of ``[tool.uv]``.
         comfy: ``[tool.comfy]`` is there: a ComfyUI node.
         notes: what could not be read, and why.
     """
@@ -36,6 +40,7 @@ class Pyproject:
     declares: bool
     comfy: bool
     notes: tuple[str, ...]
+    indexes: tuple[IndexOption, ...] = ()
 
 
 def read(
@@ -46,13 +51,15 @@ def read(
     extras: tuple[str, ...],
     strict: bool,
     whole: bool = False,
+    groups: tuple[str, ...] = (),
+    script: bool = False,
 ) -> Pyproject:
-    """Read the file.
+    """Read the file; with ``script`` the block of a script, whose keys stand at the top (PEP 723).
 
     With ``strict`` (the user named the file) a bad line, or an extra that is not there, is an
     error, else a note; with ``whole`` (nothing else says what is needed) a bad line is one too.
     Raises UsageError: ``bad-toml``; with ``strict`` or ``whole`` also ``bad-requirement``, with
-    ``strict`` ``unknown-extra``.
+    ``strict`` ``unknown-extra``, ``unknown-group``.
     """
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
@@ -60,12 +67,15 @@ def read(
         raise UsageError(
             "bad-toml", f"this is no TOML: {error}", origin=path, hint="mend the file"
         ) from None
-    project, tool = _table(table, "project"), _table(table, "tool")
+    project, tool = table if script else _table(table, "project"), _table(table, "tool")
+    uv = UvSources(_table(tool, "uv"), path)
     reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, strict or whole, [])
     found = reader.declared(project.get("dependencies"), "")
     optional = [d for extra in extras for d in reader.of_extra(project, extra)]
-    if "sources" in _table(tool, "uv") or "index" in _table(tool, "uv"):
-        reader.notes.append(f"{path}: indexes and sources of [tool.uv] are not followed")
+    optional += [d for group in groups for d in reader.of_group(table, group)]
+    own = canonicalize_name(str(project.get("name", "")))
+    found = uv.applied(reader.expanded(found, project, own))
+    optional = uv.applied(reader.expanded(optional, project, own))
     if "poetry" in tool and "dependencies" not in project:
         reader.notes.append(f"{path}: [tool.poetry] dependencies are not read; they are unknown")
     return Pyproject(
@@ -74,9 +84,10 @@ def read(
         tuple(found),
         tuple(optional),
         _dynamic_files(project, tool),
-        "dependencies" in project or _is_dynamic(project),
+        script or "dependencies" in project or bool(_dynamic_files(project, tool)),
         "comfy" in tool,
-        tuple(reader.notes),
+        (*reader.notes, *uv.notes),
+        tuple(uv.indexes),
     )
 
 
@@ -132,6 +143,44 @@ class _Reader:
             raise UsageError("unknown-extra", why, origin=self.path, hint=hint)
         self.notes.append(why)
         return []
+
+    def of_group(self, table: dict[str, Any], group: str) -> list[Declared]:
+        """What a dependency group asks for, with all that it includes (PEP 735)."""
+        groups = _table(table, "dependency-groups")
+        known = {canonicalize_name(name) for name in groups}
+        if canonicalize_name(group) not in known:
+            why = f"there is no group {group} in {self.path}"
+            if self.strict:
+                hint = "groups: " + ", ".join(groups) if groups else "it has none"
+                raise UsageError("unknown-group", why, origin=self.path, hint=hint)
+            self.notes.append(why)
+            return []
+        from packaging.dependency_groups import resolve_dependency_groups  # few ask for one
+
+        try:
+            lines = list(resolve_dependency_groups(groups, group))
+        except (ValueError, TypeError, LookupError, ExceptionGroup) as error:
+            raise UsageError(
+                "bad-group", f"group {group}: {error}", origin=self.path, hint="mend the table"
+            ) from None
+        return list(self.declared(lines, f" (group {group})"))
+
+    def expanded(
+        self, rows: Iterable[Declared], project: dict[str, Any], own: str
+    ) -> list[Declared]:
+        """Requirements on the project's own extras (``name[extra]``) by what these ask for."""
+        found: list[Declared] = []
+        seen: set[str] = set()
+        todo = list(rows)
+        while todo:
+            row = todo.pop(0)
+            if not own or canonicalize_name(row.requirement.name) != own:
+                found.append(row)
+                continue
+            for extra in sorted(row.requirement.extras - seen):
+                seen.add(extra)
+                todo += self.of_extra(project, extra)
+        return found
 
     def declared(self, lines: object, why: str) -> list[Declared]:
         items = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []

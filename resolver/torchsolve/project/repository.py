@@ -65,7 +65,12 @@ class TreeReader:
         cache = _Cache(self.tree, frozenset(paths))
         cache.prefetch({*node.candidates(paths), REQUIREMENTS, PYPROJECT} & cache.paths)
         declared = TreeRequirements(
-            cache.load, self.name, self.options.extras, self.expand, self.notes
+            cache.load,
+            self.name,
+            self.options.extras,
+            self.options.groups,
+            self.expand,
+            self.notes,
         )
         table = declared.table()
         is_node = self._is_node(cache, paths, table)

@@ -15,6 +15,7 @@ from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, 
 from torchsolve.project import pyproject, wheels
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.requirements import DiskFiles, LocalRequirement, Reader, RequirementSet
+from torchsolve.project.script import script_table
 
 _LFS_PULL = "run git lfs pull in its repository"
 _BROKEN = {
@@ -126,11 +127,16 @@ def _local(item: LocalRequirement, found: RequirementSet) -> WheelFact | None:
 def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     """A ``pyproject.toml`` alone.
 
-    Raises UsageError ``bad-toml``, ``bad-requirement``, ``unknown-extra``.
+    Raises UsageError ``bad-toml``, ``bad-requirement``, ``unknown-extra``, ``unknown-group``.
     """
     name = path.resolve().parent.name
     table = pyproject.read(
-        _bytes(path), path=str(path), subject=name, extras=options.extras, strict=True
+        _bytes(path),
+        path=str(path),
+        subject=name,
+        extras=options.extras,
+        strict=True,
+        groups=options.groups,
     )
     known = ProjectFacts(
         name=table.name or name,
@@ -139,6 +145,7 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
         requirements=(*table.requirements, *table.extras),
         source=SourceLocation(path=str(path.resolve().parent)),
         requires_python=table.requires_python,
+        indexes=table.indexes,
         notes=table.notes,
     )
     included = tuple(path.parent / file for file in table.dynamic_files)
@@ -152,8 +159,29 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
         known,
         requirements=(*found.requirements, *known.requirements),
         constraints=tuple(found.constraints),
-        indexes=tuple(found.indexes),
+        indexes=(*found.indexes, *known.indexes),
         notes=(*found.notes, *known.notes),
+    )
+
+
+def script_file(path: Path, reference: str) -> ProjectFacts:
+    """A script with its requirements in a comment (PEP 723).
+
+    Raises UsageError ``no-script-metadata``, ``bad-toml``, ``bad-requirement``.
+    """
+    block = script_table(path, _bytes(path))
+    table = pyproject.read(
+        block, path=str(path), subject=path.name, extras=(), strict=True, script=True
+    )
+    return ProjectFacts(
+        name=path.name,
+        reference=reference,
+        kind=ProjectKind.REQUIREMENTS,
+        requirements=table.requirements,
+        indexes=table.indexes,
+        source=SourceLocation(path=str(path.resolve().parent)),
+        requires_python=table.requires_python,
+        notes=table.notes,
     )
 
 
