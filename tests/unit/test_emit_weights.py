@@ -148,6 +148,10 @@ def test_large_files_have_layers_of_their_own() -> None:
     assert [layer.gated for layer in layers] == [("acme/mesh",)] * 4
 
 
+def test_without_comfyui_there_is_no_models_folder_to_bake_into() -> None:
+    assert weight_layers(replace(_plan(FOLDER), comfyui=None)) == ()
+
+
 def test_bake_needs_to_know_what_it_bakes() -> None:
     with pytest.raises(UnknownError) as caught:
         _files(_plan(replace(FOLDER, files=())), "bake")

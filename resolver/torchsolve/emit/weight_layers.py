@@ -64,6 +64,8 @@ def layer_scripts(plan: Plan) -> dict[str, str]:
 
 
 def _decided(plan: Plan, weight: ModelFile) -> Iterator[Download]:
+    if weight.path.startswith("models/") and comfyui_home(plan) is None:
+        return  # no ComfyUI is in the image that would look there
     for item in downloads(plan, weight, cache=bakes_cache(plan)):
         if isinstance(item, Repository):
             raise UnknownError(
