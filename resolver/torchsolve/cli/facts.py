@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import platform
 from datetime import date
+from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from torchsolve import __version__
-from torchsolve.cli.console import View, print_json
-from torchsolve.cli.options import takes_view
-from torchsolve.errors import CheckError
+from torchsolve.cli.console import View, print_json, print_text, replace_file
+from torchsolve.cli.options import takes_settings, takes_view
+from torchsolve.config import Settings
+from torchsolve.errors import CheckError, UsageError
 from torchsolve.report.screen import Block, row
+from torchsolve.report.text import counted
 
-app = typer.Typer(help="Show and check the compatibility facts.", rich_markup_mode="rich")
+
+class Table(Enum):
+    """The tables that can be extended."""
+
+    TORCH = "torch"
+    XFORMERS = "xformers"
+    COMPANIONS = "companions"
+    COMFYUI = "comfyui"
+
+
+app = typer.Typer(help="Show, check and extend the compatibility facts.", rich_markup_mode="rich")
 
 
 @app.command()
@@ -49,6 +63,61 @@ def show(
         print_json(facts_json(table, rows))
     else:
         view.show(facts_screen(table, rows))
+
+
+@app.command()
+@takes_settings(problem=False)
+def extend(
+    table: Annotated[
+        Table,
+        typer.Argument(metavar="torch|xformers|companions|comfyui", show_default=False),
+    ],
+    settings: Settings,
+    view: View,
+    checkout: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CHECKOUT]", help="comfyui: a clone of it", show_default=False),
+    ] = None,
+    matrices: Annotated[
+        Path | None,
+        typer.Option("--matrices", metavar="DIR", help="instead of the checkout's own"),
+    ] = None,
+    index: Annotated[
+        str | None, typer.Option("--index", metavar="URL", help="instead of the default index")
+    ] = None,
+    *,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="show what would change, and write nothing")
+    ] = False,
+) -> None:
+    """Write the rows of a table for releases that are newer than it, read from their wheels."""
+    from torchsolve.cli.facts_extend import extended
+    from torchsolve.extend.rows import diff as difference
+
+    folder = matrices or _writable()
+    path = folder / f"{table.value}.toml"
+    before, after, rows = extended(table.value, folder, settings, view, index, checkout)
+    if not diff and after != before:
+        replace_file(path, after.encode())
+    if view.as_json:
+        print_json({"schema": "torchsolve.facts/1", "table": table.value, "rows": rows})
+    elif diff:
+        print_text(difference(table.value, before, after))
+    else:
+        done = f"{path}: {counted(len(rows), 'new row')}" if rows else f"{path} has all"
+        view.show((Block((row(done),), indent=0),))
+
+
+def _writable() -> Path:
+    """The tables of a checkout. Raises UsageError ``installed-tables`` for those of a wheel."""
+    from torchsolve.resources import share
+
+    folder = share("matrices")
+    if (folder.parent / "pyproject.toml").is_file():
+        return folder
+    hint = "torchsolve facts extend TABLE --matrices DIR, with DIR a checkout's matrices/"
+    message = "these tables came with an installed torchsolve and are not written"
+    raise UsageError("installed-tables", message, origin=str(folder), hint=hint)
 
 
 def version_json() -> dict[str, Any]:

@@ -11,6 +11,7 @@ where they are known ahead. Which index serves which name:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -129,6 +130,12 @@ class IndexClient:
     def kept_binary(self, file: IndexFile) -> WheelBinary | None:
         """What is known of a wheel's files without asking anyone; None where nothing is."""
         return self._binaries.kept(file)
+
+    def members(self, file: IndexFile, wanted: re.Pattern[str]) -> dict[str, bytes]:
+        """Members of a wheel by their whole path. Raises as ``wheel_members.read_members``."""
+        from torchsolve.index.wheel_members import read_members
+
+        return read_members(self._http, self._cache, file, wanted)
 
     def whole_page(self, name: str) -> IndexPage:
         """The page without the cut-off, to say what it hides. Raises what ``page`` raises."""
