@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urldefrag, urlsplit
 
 from packaging.requirements import Requirement
@@ -58,12 +60,16 @@ class Direct:
 
     def _hashed(self, file: IndexFile, address: str) -> IndexFile:
         """With the hash that its address does not give; as it is where that is out of reach."""
+        known = self.index.told("direct", address, partial(self._measured, address))
+        return replace(file, **known)
+
+    def _measured(self, address: str) -> dict[str, Any]:
         online = None if self.options.offline else self.index.download
         try:
             path = download.wheel(address, self.options.cache_dir, online, limit=HASH_LIMIT)
         except UnknownError:
-            return file
-        return replace(file, sha256=sha256_of(path), size=path.stat().st_size)
+            return {}
+        return {"sha256": sha256_of(path), "size": path.stat().st_size}
 
 
 def _local(path: Path, name: str, version: Version, origin: str) -> DirectFile:

@@ -115,7 +115,11 @@ def _context(
         projects = bounded(load_all(references, options), settings.constraints, options)
     cutoff = _cutoff(settings, projects)
     inventory = _inventory(settings)
-    wanted = indexes.client_settings(projects, cutoff)
+    wanted = replace(
+        indexes.client_settings(projects, cutoff),
+        snapshot=settings.snapshot,
+        from_snapshot=settings.from_snapshot,
+    )
     with IndexClient(wanted) as client:
         if progress is not None:
             progress.stage(_SOLVING)

@@ -79,6 +79,8 @@ _PROBLEM = (
     _option("torch-index", _ONE, "auto|default|URL", _INDEX, "where other torch builds come from"),
     _option("exclude-newer", _ONE, "DATE", _INDEX, "ignore files uploaded after this day"),
     _option("as-of", _ONE, "commit|DATE|now", _INDEX, "the same, by name"),
+    _option("snapshot", _ONE, "FILE", _INDEX, "record what indexes say, to solve from again"),
+    _option("from-snapshot", _ONE, "FILE", _INDEX, "solve from a recording, without an index"),
 )
 _PINS = _option("pins", _ONE, "FILE", _ASK, "write plain name==version lines here")
 _RUN = (

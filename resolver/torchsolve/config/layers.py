@@ -50,6 +50,7 @@ def load_settings(
         merged |= {name: value for name, value in layer.items() if name not in taken}
     values = {SETTINGS[name].field: value for name, value in merged.items()}
     values |= _indexes(cast("tuple[tuple[str | None, str], ...]", values.get("index", ())))
+    values["offline"] = bool(values.get("offline") or values.get("from_snapshot"))
     settings = Settings(verbosity=verbosity, **cast("dict[str, Any]", values))
     _refuse_contradictions(settings)
     return settings

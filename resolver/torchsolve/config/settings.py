@@ -51,6 +51,8 @@ class Settings:
         exclude_newer: files uploaded at this moment or later do not exist.
         as_of: the same by name: ``commit`` (of the project), ``now``, or a moment; None is ``now``,
             and for a sample its recorded date.
+        snapshot: where to record every page and metadata file that the solve touches.
+        from_snapshot: a recording to solve from, without an index.
         pins: where to write plain ``name==version`` lines.
         groups: dependency groups of the project (PEP 735) that are asked for.
         undeclared: whether imports that no requirement declares join the solve.
@@ -89,6 +91,8 @@ class Settings:
     rev: str | None = None
     exclude_newer: datetime | None = None
     as_of: Literal["commit", "now"] | datetime | None = None
+    snapshot: Path | None = None
+    from_snapshot: Path | None = None
     pins: Path | None = None
     weights: Literal["bake", "mount", "none"] = "mount"
     extras: tuple[str, ...] = ()

@@ -71,6 +71,8 @@ SETTINGS: dict[str, Setting] = {
     "rev": Setting("rev", parse_text),
     "exclude-newer": Setting("exclude_newer", parse_moment),
     "as-of": Setting("as_of", parse_as_of),
+    "snapshot": Setting("snapshot", Path),
+    "from-snapshot": Setting("from_snapshot", parse_file),
     "pins": Setting("pins", Path),
     "weights": Setting("weights", one_of("bake", "mount", "none")),
     "with": Setting("extras", parse_name, ","),
@@ -81,6 +83,7 @@ SETTINGS: dict[str, Setting] = {
 }
 OPPOSITES = {"standalone": ("base",), "base": ("standalone",), "exclude-newer": ("as-of",)}
 OPPOSITES |= {"as-of": ("exclude-newer",)}
+OPPOSITES |= {"snapshot": ("from-snapshot",), "from-snapshot": ("snapshot",)}
 BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 

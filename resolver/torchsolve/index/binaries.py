@@ -58,6 +58,30 @@ class BinaryReader:
             UnknownError: ``offline-miss``, ``no-address``, ``not-a-wheel``, ``hash-mismatch``,
                 and what ``Http`` raises.
         """
+        kind = "binaries-gpu" if gpu else "binaries"
+        return self._through(kind, file, partial(self._read, file, gpu=gpu))
+
+    def _through(self, kind: str, file: IndexFile, work: Callable[[], WheelBinary]) -> WheelBinary:
+        found = self._perhaps(kind, file, work)
+        assert found is not None  # noqa: S101 - ``work`` gives one or raises
+        return found
+
+    def _perhaps(
+        self, kind: str, file: IndexFile, work: Callable[[], WheelBinary | None]
+    ) -> WheelBinary | None:
+        if self._cache.transparent:
+            return work()
+
+        def as_entry() -> Entry:
+            found = work()
+            return Entry({"known": found is not None}, dump_binary(found).decode() if found else "")
+
+        key = file.sha256 or redact(file.url or file.filename)
+        self._cache.touch(kind, key)
+        entry = self._cache.through(kind, key, as_entry)
+        return load_binary(entry.body.encode(), file.filename) if entry.head["known"] else None
+
+    def _read(self, file: IndexFile, *, gpu: bool) -> WheelBinary:
         kept = self._kept(file, _KINDS[:1] if gpu else _KINDS, gpu=gpu)
         if kept is not None:
             return kept
@@ -73,21 +97,25 @@ class BinaryReader:
 
     def kept(self, file: IndexFile) -> WheelBinary | None:
         """What is known of a wheel without asking anyone, at least its dynamic sections."""
-        return self._kept(file, (*_KINDS, "dynamic"), gpu=False)
+        known = partial(self._kept, file, (*_KINDS, "dynamic"), gpu=False)
+        return self._perhaps("binaries-kept", file, known)
 
     def dynamic(self, file: IndexFile) -> WheelBinary:
         """The dynamic sections of a wheel's files: libraries, paths and versions, no symbols.
 
         Raises as ``read``.
         """
-        kept = self.kept(file)
+        return self._through("binaries-dynamic", file, partial(self._dynamic, file))
+
+    def _dynamic(self, file: IndexFile) -> WheelBinary:
+        kept = self._kept(file, (*_KINDS, "dynamic"), gpu=False)
         if kept is not None:
             return kept
         url = self._address(file)
         try:
             found = self._by_range(file, url, _dynamic_member) if _is_remote(url) else None
             if found is None:
-                return self.read(file, gpu=False)
+                return self._read(file, gpu=False)
         except UsageError as error:
             raise UnknownError(error.reference, error.message, origin=redact(url)) from None
         self._keep(found, "dynamic")

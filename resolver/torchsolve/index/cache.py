@@ -15,6 +15,7 @@ import os
 import tempfile
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,13 @@ class Entry:
 
 
 class Cache:
-    """Entries under ``folder``, by kind and key; both are safe relative paths."""
+    """Entries under ``folder``, by kind and key; both are safe relative paths.
+
+    Attributes:
+        transparent: ``through`` does the work and nothing else.
+    """
+
+    transparent = True
 
     def __init__(self, folder: Path) -> None:
         self._root = folder / "index" / _FORM
@@ -77,6 +84,16 @@ class Cache:
         data = f"{head}\n{entry.body}".encode("utf-8", "replace")
         with contextlib.suppress(OSError):
             self._replace(self.path(kind, key), b"%08x" % _checksum(kind, key, data) + data)
+
+    def touch(self, kind: str, key: str) -> None:
+        """Tells a snapshot that this is needed, and not only fetched ahead."""
+
+    def through(self, kind: str, key: str, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002
+        """What ``work`` gives, which a snapshot may record or stand in for."""
+        return work()
+
+    def finish(self) -> None:
+        """Ends a recording; see ``snapshot``."""
 
     def scratch(self) -> Path:
         """A folder for downloads in progress, on the cache's own disk. Raises OSError."""

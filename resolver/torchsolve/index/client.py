@@ -12,17 +12,17 @@ where they are known ahead. Which index serves which name:
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from torchsolve.errors import UnknownError
-from torchsolve.index.cache import Cache
+from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import Credentials, redact, split_auth
 from torchsolve.index.flat import FlatPages
 from torchsolve.index.http import Http
@@ -50,7 +50,7 @@ class IndexClient:
         self.settings = settings
         self._credentials = Credentials(_urls(settings))
         self._http = Http(settings, self._credentials)
-        self._cache = cache = Cache(settings.cache_dir)
+        self._cache = cache = _cache(settings)
         self._once = once = Once(settings.connections)
         self._pages = Pages(settings, self._http, cache, once, self._credentials)
         self._flat = FlatPages(settings, self._http, cache)
@@ -110,6 +110,7 @@ class IndexClient:
                 ``bad-metadata``, ``not-a-wheel``, ``not-an-sdist``, ``no-address``,
                 ``file-not-readable``, ``cache-not-writable``.
         """
+        self._metadata.touch(file)
         return self._once.answer(_file_key(file), partial(self._metadata.read, file))
 
     def read_remote(self, file: IndexFile, *, gpu: bool = False) -> WheelBinary:
@@ -173,6 +174,12 @@ class IndexClient:
         for file in () if self.settings.offline else files:
             self._once.begin(_file_key(file), partial(self._metadata.read, file))
 
+    def told(self, kind: str, url: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What ``work`` finds out of a file at ``url``; a snapshot keeps it like what is read."""
+        key = redact(url)
+        self._cache.touch(kind, key)
+        return self._cache.through(kind, key, lambda: Entry(work(), "")).head
+
     def download(self, url: str, target: IO[bytes]) -> int:
         """Writes a file whole into ``target``; its size in bytes. Raises what ``page`` raises."""
         return self._http.download(url, target, limit=ARCHIVE_LIMIT)
@@ -181,6 +188,7 @@ class IndexClient:
         """Drops what has not begun and closes the connections."""
         self._once.close()
         self._pages.flush()
+        self._cache.finish()
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -206,10 +214,8 @@ class IndexClient:
 
     def _look(self, name: NormalizedName) -> None:
         """Reads what a page will be made from."""
-        for location in self.settings.find_links:
-            self._flat.read(location, name)
         for index in self._indexes(name):
-            if not self._pages.entry(index, name).head["missing"]:
+            if not self._pages.entry(index, name, ahead=True).head["missing"]:
                 return
 
     def _read_choices(self, name: NormalizedName, chooser: Chooser) -> Choices:
@@ -256,6 +262,18 @@ def _urls(settings: IndexSettings) -> tuple[str, ...]:
     single = (settings.default_url, settings.torch_url)
     tied = (url for _, url in settings.by_package)
     return tuple(filter(None, (*single, *settings.extra, *settings.find_links, *tied)))
+
+
+def _cache(settings: IndexSettings) -> Cache:
+    if settings.snapshot is None and settings.from_snapshot is None:
+        return Cache(settings.cache_dir)
+    # Imported late: few runs record or replay.
+    from torchsolve.index.snapshot import Recording, Replay
+
+    if settings.from_snapshot is not None:
+        return Replay(settings.cache_dir, settings.from_snapshot)
+    assert settings.snapshot is not None  # noqa: S101 - one of the two is
+    return Recording(settings.cache_dir, settings.snapshot)
 
 
 def _agree(one: tuple[Index, IndexPage], other: tuple[Index, IndexPage]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -34,14 +35,22 @@ class FlatPages:
         Raises UnknownError as ``Pages.read`` does;
         UsageError("no-such-folder") for a folder that is none.
         """
+        kind = f"links/{sha256(redact(location).encode()).hexdigest()[:16]}"
+        self._cache.touch(kind, name)
+        entry = self._cache.through(kind, name, partial(self._entry, location, name))
+        label, prefix, notes = (entry.head[key] for key in ("label", "prefix", "notes"))
+        found = page_files(name, label, entry.body, prefix, self._settings.exclude_newer)
+        return IndexPage(name, tuple(found), tuple(notes))
+
+    def _entry(self, location: str, name: NormalizedName) -> Entry:
         if "://" in location and not location.startswith("file:"):
             files, label = self._remote(location), redact(location)
         else:
             path = unquote(urlsplit(location).path) if "://" in location else location
             files, label = _folder(Path(path), name), "find-links"
         listing = distill(name, files)
-        found = page_files(name, label, listing.text, listing.prefix, self._settings.exclude_newer)
-        return IndexPage(name, tuple(found), listing.notes)
+        head = {"label": label, "prefix": listing.prefix, "notes": list(listing.notes)}
+        return Entry(head, listing.text)
 
     def _remote(self, location: str) -> list[RawFile]:
         url = split_auth(location)[0]

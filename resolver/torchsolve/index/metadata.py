@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -50,12 +51,26 @@ class MetadataReader:
                 ``hash-mismatch``; ``bad-metadata`` and ``not-a-wheel`` for a defective file; and
                 what ``Pages.read`` raises.
         """
-        key = _key(file)
-        kept = self._cache.read("metadata", key)
+        # An entry that another version of a parser wrote may not suit this one.
+        with suppress(KeyError, ValueError):
+            return self._read(file, self._kept)
+        return self._read(file, self._fresh)
+
+    def touch(self, file: IndexFile) -> None:
+        """Tells a snapshot that the solve needs this file's metadata."""
+        self._cache.touch("metadata", _key(file))
+
+    def _read(self, file: IndexFile, source: Callable[[IndexFile], Entry]) -> DistMetadata:
+        entry = self._cache.through("metadata", _key(file), partial(source, file))
+        return _own(_decode(entry, file), file)
+
+    def _kept(self, file: IndexFile) -> Entry:
+        kept = self._cache.read("metadata", _key(file))
         if kept is not None and (self._settings.offline or not _is_outdated(kept, file)):
-            # An entry that another version of a parser wrote may not suit this one.
-            with suppress(KeyError, ValueError):
-                return _own(_decode(kept, file), file)
+            return kept
+        return self._fresh(file)
+
+    def _fresh(self, file: IndexFile) -> Entry:
         if file.url is None:
             raise UnknownError(
                 "no-address", "nothing is known of where it is", origin=file.filename
@@ -63,8 +78,8 @@ class MetadataReader:
         if self._settings.offline and not file.url.startswith("file:"):
             raise offline_miss(f"the metadata of {file.filename}", file.name)
         fetched = self._fetched(file, file.url)
-        self._cache.write("metadata", key, fetched)
-        return _own(_decode(fetched, file), file)
+        self._cache.write("metadata", _key(file), fetched)
+        return fetched
 
     def _fetched(self, file: IndexFile, url: str) -> Entry:
         try:

@@ -98,9 +98,16 @@ class Pages:
             name, tuple(files), tuple(entry.head["notes"]), about_page(entry.head["about"])
         )
 
-    def entry(self, index: Index, name: NormalizedName) -> Entry:
-        """The page as it is kept, asked for once. Raises UnknownError as ``read`` does."""
-        return self._once.answer((index, name), partial(self._entry, index, name))
+    def entry(self, index: Index, name: NormalizedName, *, ahead: bool = False) -> Entry:
+        """The page as it is kept, asked for once. Raises UnknownError as ``read`` does.
+
+        ``ahead``: nobody may come to need it.
+        """
+        read = partial(self._entry, index, name)
+        kind = f"pages/{_key(_root(index), None)}"
+        if not ahead:
+            self._cache.touch(kind, name)
+        return self._once.answer((index, name), lambda: self._cache.through(kind, name, read))
 
     def _entry(self, index: Index, name: NormalizedName) -> Entry:
         kind = f"pages/{self._folder(index)}"

@@ -29,6 +29,8 @@ class IndexSettings:
         backoff: seconds before the first of them; doubled each time.
         patience: seconds that an answer may take as a whole; more where much of it arrives.
         ca_bundle: authorities to trust (PEM), in place of the system's.
+        snapshot: where to record what is read.
+        from_snapshot: what to replay; nothing else is asked or read.
     """
 
     cache_dir: Path
@@ -47,3 +49,5 @@ class IndexSettings:
     backoff: float = 0.25
     patience: float = 120.0
     ca_bundle: Path | None = None
+    snapshot: Path | None = None
+    from_snapshot: Path | None = None
