@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from torchsolve.config import Settings
 from torchsolve.defaults import default_index_url
 from torchsolve.direct import Direct
+from torchsolve.errors import UnknownError
 from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.index.client import IndexClient
@@ -182,7 +184,17 @@ def _read_options(settings: Settings, client: IndexClient) -> ReadOptions:
         groups=settings.groups,
         platform=settings.platform,
         download=client.download,
+        modules_of=partial(_modules_of, client),
     )
+
+
+def _modules_of(client: IndexClient, name: str) -> tuple[str, ...] | None:
+    """What the newest wheel of a name brings to import; None where there is none to look into."""
+    try:
+        wheels = [file for file in client.page(name).files if file.is_wheel]
+        return client.modules(wheels[0]) if wheels else None
+    except UnknownError:
+        return None
 
 
 def _cutoff(settings: Settings, projects: Sequence[ProjectFacts]) -> datetime | None:

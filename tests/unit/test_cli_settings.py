@@ -135,7 +135,7 @@ def test_contradictions(here: Path, flags: dict[str, object]) -> None:
         ({"torch-index": "nightly"}, "bad-setting"),
         ({"exclude-newer": "yesterday"}, "bad-setting"),
         ({"evidence": "guesses"}, "bad-setting"),
-        ({"policy": "tested"}, "bad-setting"),
+        ({"policy": "best"}, "bad-setting"),
         ({"weights": "download"}, "bad-setting"),
         ({"with": ["no good"]}, "bad-setting"),
         ({"comfyui": " "}, "bad-setting"),

@@ -190,7 +190,7 @@ def test_a_base_that_does_not_fit_leads_to_a_standalone_plan(
 def node(tmp_path: Path) -> Path:
     """A node with wheels for two torches, one of which asks for another by git."""
     files: dict[str, bytes | str] = {
-        "__init__.py": "NODE_CLASS_MAPPINGS = {'Mesh': object}\n",
+        "__init__.py": "import cubes, voxels\nNODE_CLASS_MAPPINGS = {'Mesh': object}\n",
         "requirements.txt": "einops",
     }
     for folder in ("Torch270", "Torch291"):

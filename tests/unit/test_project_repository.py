@@ -52,9 +52,11 @@ def test_a_folder(tmp_path: Path, options: ReadOptions) -> None:
     assert wheel.metadata is not None
     assert [str(d.requirement) for d in wheel.metadata.requires] == ["torch>=2.4"]
     assert facts.node_classes == ("A",)
-    assert "install.py: not run" in facts.notes
-    (nested,) = [note for note in facts.notes if "vendor" in note]
-    assert "not this project's own" in nested
+    assert facts.installer is not None, "install.py is read, never run"
+    assert facts.notes == ()
+    listed = {surface.place: surface.says for surface in facts.surfaces}
+    assert listed.keys() == {"vendor/requirements.txt", "vendor/more/requirement.txt"}
+    assert "vendored" in listed["vendor/requirements.txt"]
     assert facts.source.path == str(folder)
     assert facts.source.commit is None
 

@@ -32,7 +32,7 @@ class Settings:
         driver: of the host, ``570.26``.
         image: references of base images for a standalone plan, or their OS names.
         base: an image, a Dockerfile or an inventory (``*.json``) to layer on.
-        policy: ``newest``, ``oldest`` or ``keep`` (needs ``base``).
+        policy: ``newest``, ``oldest``, ``tested`` (as READMEs say) or ``keep`` (needs ``base``).
         no_deps: PEP 503 ``name`` (all its edges are dropped) or ``name:dep`` (one is).
         excludes: PEP 503 names that nobody gets: every edge to them is dropped.
         constraints: files whose lines bound versions and ask for nothing.
@@ -67,7 +67,7 @@ class Settings:
     image: tuple[str, ...] = ()
     base: str | None = None
     standalone: bool = False
-    policy: Literal["newest", "oldest", "keep"] = "newest"
+    policy: Literal["newest", "oldest", "tested", "keep"] = "newest"
     platform: Platform = _AMD64
     no_deps: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ SETTINGS: dict[str, Setting] = {
     "standalone": Setting("standalone", bool, flag=True),
     "policy": Setting(
         "policy",
-        one_of("newest", "oldest", "keep", later={"tested": "READMEs are not read"}),
+        one_of("newest", "oldest", "tested", "keep"),
     ),
     "platform": Setting("platform", Platform),
     "no-deps": Setting("no_deps", parse_edge, ","),

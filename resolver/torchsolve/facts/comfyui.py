@@ -31,10 +31,14 @@ class ComfyRow:
 
 @dataclass(frozen=True, slots=True)
 class ComfyTable:
-    """Newest first; rows without a date lead. ``unused``: requirements that no row names."""
+    """Newest first; rows without a date lead. ``unused``: requirements that no row names.
+
+    ``modules``: what ComfyUI's own folder holds to import.
+    """
 
     releases: tuple[ComfyRow, ...]
     unused: tuple[str, ...]
+    modules: frozenset[str]
 
     def newest(self, until: dt.date | None) -> ComfyRow | None:
         """The newest row that is not later than a day; None: the newest of all.
@@ -70,7 +74,10 @@ def parse_comfyui(table: Table) -> ComfyTable:
     states = table.mapping("requirements")
     used: set[str] = set()
     rows = tuple(_row(row, states, used) for row in table.rows("release"))
-    return ComfyTable(rows, tuple(key for key in states if key not in used))
+    top = table.top()
+    top.source()
+    modules = frozenset(top.words("modules"))
+    return ComfyTable(rows, tuple(key for key in states if key not in used), modules)
 
 
 def _row(row: Row, states: dict[str, str], used: set[str]) -> ComfyRow:

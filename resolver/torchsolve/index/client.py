@@ -138,6 +138,16 @@ class IndexClient:
 
         return read_members(self._http, self._cache, file, wanted)
 
+    def modules(self, file: IndexFile) -> tuple[str, ...]:
+        """Modules that a wheel brings, by the names of its members (``wheel.modules``).
+
+        Raises UnknownError: what ``read_remote`` raises.
+        """
+        from torchsolve.index.modules import ModuleReader
+
+        reader = ModuleReader(self.settings, self._http, self._cache)
+        return self._once.answer(("modules", *_file_key(file)[1:]), partial(reader.read, file))
+
     def whole_page(self, name: str) -> IndexPage:
         """The page without the cut-off, to say what it hides. Raises what ``page`` raises."""
         normalized = canonicalize_name(name)
@@ -288,5 +298,5 @@ def _plain(url: str) -> str:
     return split_auth(url)[0].rstrip("/").lower()
 
 
-def _file_key(file: IndexFile) -> Hashable:
-    return ("metadata", file.sha256 or file.url, file.filename)
+def _file_key(file: IndexFile) -> tuple[str, ...]:
+    return ("metadata", file.sha256 or file.url or "", file.filename)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from torchsolve.model.evidence import Disagreement, Evidence
+from torchsolve.model.install import InstallStep
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.link import Links
 from torchsolve.model.package import IndexFile
 from torchsolve.model.project import ComfyUI, ModelFile, SourceLocation
+from torchsolve.model.surface import OptionalImport, Surface, TestedWith, Toolchain
 from torchsolve.model.target import BaseImage, CellId
 
 
@@ -122,12 +124,20 @@ class SystemPackage:
 
 @dataclass(frozen=True, slots=True)
 class NodeSource:
-    """A project that is placed in the image (under ``custom_nodes`` for a node)."""
+    """A project that is placed in the image (under ``custom_nodes`` for a node).
+
+    ``steps`` are what its scripts do on the plan's target; the rest as in ``ProjectFacts``.
+    """
 
     name: str
     is_node: bool
     source: SourceLocation
     classes: tuple[str, ...] = ()
+    steps: tuple[InstallStep, ...] = ()
+    surfaces: tuple[Surface, ...] = ()
+    optional: tuple[OptionalImport, ...] = ()
+    tested: tuple[TestedWith, ...] = ()
+    compiles: tuple[Toolchain, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from datetime import datetime
 from enum import Enum
 
 from torchsolve.model.evidence import Evidence
+from torchsolve.model.install import Installer
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
+from torchsolve.model.surface import OptionalImport, Surface, TestedWith, Toolchain
 
 
 class ProjectKind(Enum):
@@ -49,6 +51,7 @@ class WheelFact:
         cuda: CUDA tag or major that they claim: ``cu126`` or ``cu12``; None without.
         required: whether the project imports it unguarded at module level (claimed).
         unread: why bytes or metadata could not be read, None when they were.
+        modules: what it brings to import, by the names of its members.
     """
 
     file: IndexFile
@@ -58,6 +61,7 @@ class WheelFact:
     cuda: str | None = None
     required: bool = True
     unread: str | None = None
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,11 @@ class ProjectFacts:
         notes: what was set aside and why, one line each.
         cutoff: a sample's own date: files uploaded later are not considered.
         node_classes: names that the node registers, when known (for the smoke test).
+        optional: imports that may fail; ``--with NAME`` asks for one.
+        installer: its scripts, for the target of a cell; None without any.
+        surfaces: what else of it says how to install it.
+        tested: what it says that it was tried with.
+        compiles: code that is compiled when it runs.
     """
 
     name: str
@@ -199,6 +208,11 @@ class ProjectFacts:
     cutoff: datetime | None = None
     node_classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    optional: tuple[OptionalImport, ...] = ()
+    installer: Installer | None = None
+    surfaces: tuple[Surface, ...] = ()
+    tested: tuple[TestedWith, ...] = ()
+    compiles: tuple[Toolchain, ...] = ()
 
     @property
     def is_node(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class ReadOptions:
         extras: extras of a ``pyproject.toml`` that are asked for (``--with``).
         groups: dependency groups of a ``pyproject.toml`` that are asked for (``--group``).
         platform: wheels for other systems than this one's are named, not read.
+        modules_of: what the newest wheel of a name on the index brings to import; None where it
+            cannot be asked, or has none.
         download: fetches a file at an address; None like ``offline``: nothing is fetched.
     """
 
@@ -32,6 +35,7 @@ class ReadOptions:
     groups: tuple[str, ...] = ()
     platform: Platform = field(default_factory=lambda: Platform("linux/amd64"))
     download: Download | None = None
+    modules_of: Callable[[str], tuple[str, ...] | None] = lambda _name: None
 
     @property
     def online_download(self) -> Download | None:

@@ -100,6 +100,16 @@ def name_of(data: bytes | None) -> str | None:
     return _text(_table(table, "project").get("name"))
 
 
+def extras_of(data: bytes | None) -> frozenset[str]:
+    """PEP 503 names of the extras of a file that may be anything."""
+    try:
+        table = tomllib.loads((data or b"").decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return frozenset()
+    extras = _table(_table(table, "project"), "optional-dependencies")
+    return frozenset(canonicalize_name(name) for name in extras)
+
+
 def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
     value = table.get(key)
     return value if isinstance(value, dict) else {}

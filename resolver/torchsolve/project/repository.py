@@ -10,12 +10,13 @@ from urllib.parse import quote
 from torchsolve.errors import UsageError
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
 from torchsolve.project import node, pyproject, wheels
+from torchsolve.project.contents import ContentReader
 from torchsolve.project.declared import PYPROJECT, REQUIREMENTS, TreeRequirements
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.tree import FolderTree, Tree
 from torchsolve.wheel.filename import parse as parse_wheel_name
 
-_SCRIPTS = ("install.py", "prestartup_script.py", "post_install.py")
+_OTHERS = ("post_install.py",)
 _SETUP = ("setup.py", "setup.cfg")
 
 
@@ -64,10 +65,11 @@ class TreeReader:
         paths = self.tree.paths
         cache = _Cache(self.tree, frozenset(paths))
         cache.prefetch({*node.candidates(paths), REQUIREMENTS, PYPROJECT} & cache.paths)
+        contents = ContentReader(self.tree, paths, self.name, self.options)
         declared = TreeRequirements(
             cache.load,
             self.name,
-            self.options.extras,
+            self._extras(cache, contents),
             self.options.groups,
             self.expand,
             self.notes,
@@ -76,17 +78,22 @@ class TreeReader:
         is_node = self._is_node(cache, paths, table)
         found = declared.requirements(table)
         linux, foreign = self._wheels(paths)
+        source = contents.of_project()
+        if is_node:
+            source = contents.of_node(found.requirements, linux)
+        linux = wheels.mark_required(linux, source.imported)
         self._check(is_node, cache, linux, foreign)
         classes, whole = node.node_classes(cache.load) if is_node else ((), True)
         if is_node and not whole:
             self.notes.append("not every node class could be told from the source")
-        self._notes(cache, paths, table)
+        self._notes(cache, table)
         return ProjectFacts(
             name=self.name,
             reference=self.reference,
             kind=ProjectKind.NODE if is_node else ProjectKind.PROJECT,
             requirements=tuple(found.requirements),
             constraints=tuple(found.constraints),
+            undeclared=source.undeclared,
             wheels=linux,
             foreign=foreign,
             indexes=tuple(found.indexes),
@@ -97,8 +104,22 @@ class TreeReader:
             source=self.source,
             requires_python=table.requires_python if table else None,
             node_classes=classes,
-            notes=tuple(dict.fromkeys((*found.notes, *self.notes))),
+            notes=tuple(dict.fromkeys((*found.notes, *self.notes, *source.notes))),
+            optional=source.optional,
+            installer=source.installer,
+            surfaces=source.surfaces,
+            tested=source.tested,
+            compiles=source.compiles,
         )
+
+    def _extras(self, cache: _Cache, contents: ContentReader) -> tuple[str, ...]:
+        """Those that ``pyproject.toml`` is asked for: the rest of ``--with`` names imports."""
+        wanted = self.options.extras
+        if not wanted:
+            return ()
+        own = pyproject.extras_of(cache.load(PYPROJECT))
+        imports = contents.optional_names()
+        return tuple(extra for extra in wanted if extra in own or extra not in imports)
 
     def _check(
         self,
@@ -140,7 +161,7 @@ class TreeReader:
                     self._note_refused(facts[-1])
             except UsageError as error:
                 self.notes.append(f"{place}: {error.message}")
-        return wheels.mark_required(facts), tuple(foreign)
+        return tuple(facts), tuple(foreign)
 
     def _note_refused(self, wheel: WheelFact) -> None:
         if wheel.unread is not None and wheel.unread.startswith("bad-metadata: "):
@@ -163,10 +184,8 @@ class TreeReader:
             return f"{url}/raw/{commit}/{quote(place)}"
         return None
 
-    def _notes(
-        self, cache: _Cache, paths: tuple[str, ...], table: pyproject.Pyproject | None
-    ) -> None:
-        self.notes.extend(f"{script}: not run" for script in _SCRIPTS if script in cache.paths)
+    def _notes(self, cache: _Cache, table: pyproject.Pyproject | None) -> None:
+        self.notes.extend(f"{script}: not run" for script in _OTHERS if script in cache.paths)
         declares = table is not None and table.declares
         if REQUIREMENTS not in cache.paths and not declares:
             self.notes.extend(
@@ -179,12 +198,3 @@ class TreeReader:
             f"{path}: listed, but its content is not there; what it says is unknown"
             for path in cache.unread
         )
-        nested = [p for p in paths if "/" in p and _is_requirements(p) and p not in cache.known]
-        if nested:
-            more = f" and {len(nested) - 3} more" if len(nested) > 3 else ""
-            self.notes.append("not this project's own, not read: " + ", ".join(nested[:3]) + more)
-
-
-def _is_requirements(path: str) -> bool:
-    name = PurePosixPath(path).name
-    return name.startswith("requirement") and name.endswith(".txt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import file_digest
@@ -19,6 +20,7 @@ from torchsolve.wheel.archive import read_wheel
 from torchsolve.wheel.claims import claims
 from torchsolve.wheel.filename import WheelName, parse
 from torchsolve.wheel.metadata import check_identity
+from torchsolve.wheel.modules import modules_of
 
 _LFS = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
@@ -80,16 +82,41 @@ def _read(known: WheelFact, stream: BinaryIO) -> WheelFact:
         check_identity(metadata, file.name, file.version, file.filename)
     except UsageError as error:
         return replace(known, file=file, unread=f"{error.reference}: {error.message}")
-    return replace(known, file=_with_python(file, metadata), metadata=metadata)
+    return replace(
+        known, file=_with_python(file, metadata), metadata=metadata, modules=_modules(stream)
+    )
+
+
+def _modules(stream: BinaryIO) -> tuple[str, ...]:
+    try:
+        return modules_of(zipfile.ZipFile(stream).namelist())
+    except (zipfile.BadZipFile, OSError):
+        return ()
 
 
 def _with_python(file: IndexFile, metadata: DistMetadata) -> IndexFile:
     return replace(file, requires_python=metadata.requires_python)
 
 
-def mark_required(facts: Iterable[WheelFact]) -> tuple[WheelFact, ...]:
-    """Set ``required``: what every folder holds is taken as needed (DESIGN section 5)."""
+def mark_required(
+    facts: Iterable[WheelFact], imported: frozenset[str] | None = None
+) -> tuple[WheelFact, ...]:
+    """Set ``required`` (DESIGN section 5): wheels that bring a module that is surely imported.
+
+    Args:
+        imported: outermost names of those modules. None where the source was not read: what every
+            folder holds is then taken as needed, as it is where no wheel's members could be read.
+    """
     found = tuple(facts)
+    if imported is not None and any(wheel.modules for wheel in found):
+        brought = {
+            wheel.file.name
+            for wheel in found
+            if {module.partition(".")[0] for module in wheel.modules} & imported
+        }
+        unread = {w.file.name for w in found} - {w.file.name for w in found if w.modules}
+        brought |= {name for name in unread if name.replace("-", "_") in imported}
+        return tuple(replace(w, required=w.file.name in brought) for w in found)
     folders: dict[str, set[str]] = {}
     for wheel in found:
         folders.setdefault(folder_of(wheel.file.place or ""), set()).add(wheel.file.name)

@@ -18,6 +18,7 @@ from torchsolve.model.project import ComfyUI, ProjectFacts, WheelFact
 from torchsolve.model.proof import Place
 from torchsolve.model.version import PythonVersion
 from torchsolve.solve.cells import Cell
+from torchsolve.solve.claims import scripted_requirements
 from torchsolve.solve.question import Companion, Fact, FactKind, Question, Rules
 
 
@@ -59,9 +60,12 @@ def ask(
     facts: tuple[Fact, ...],
     settings: Settings,
     pythons: tuple[PythonVersion, ...],
+    projects: Iterable[ProjectFacts] = (),
 ) -> Question:
-    """The question of one cell."""
+    """The question of one cell, with what the scripts of ``projects`` claim there."""
+    claimed = scripted_requirements(projects, cell) if settings.undeclared else ()
     own = [
+        *_demands(claimed),
         Fact(FactKind.PYTHON, cell.python_fact),
         Fact(FactKind.GLIBC, cell.glibc_fact),
     ]

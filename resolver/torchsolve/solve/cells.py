@@ -113,8 +113,13 @@ def fixed_by(settings: Settings) -> frozenset[str]:
     return frozenset(name for name, value in given.items() if value)
 
 
-def torch_cells(tables: Facts, settings: Settings, cutoff: datetime | None) -> tuple[Cell, ...]:
-    """Every cell with torch that the settings leave, best first."""
+def torch_cells(
+    tables: Facts, settings: Settings, cutoff: datetime | None, *, devel: bool = False
+) -> tuple[Cell, ...]:
+    """Every cell with torch that the settings leave, best first.
+
+    ``devel``: a node needs nvcc as soon as it is imported, and so an image that has it.
+    """
     fixed = fixed_by(settings)
     cells = []
     images_for: dict[CudaTag, list[BaseImage]] = {}
@@ -122,7 +127,7 @@ def torch_cells(tables: Facts, settings: Settings, cutoff: datetime | None) -> t
         for build in _builds(release, settings):
             images = images_for.get(build.cuda)
             if images is None:
-                images = images_for[build.cuda] = _images(tables, build.cuda, settings)
+                images = images_for[build.cuda] = _images(tables, build.cuda, settings, devel=devel)
             cells += [
                 Cell(_id(python, build, image, settings), image, build, fixed)
                 for python, image in _pairs(build.pythons, images, settings)
@@ -178,14 +183,17 @@ def _builds(release: TorchRelease, settings: Settings) -> list[TorchBuild]:
     return builds
 
 
-def _images(tables: Facts, cuda: CudaTag, settings: Settings) -> list[BaseImage]:
+def _images(
+    tables: Facts, cuda: CudaTag, settings: Settings, *, devel: bool = False
+) -> list[BaseImage]:
     """Base images for a CUDA tag: of each OS and flavor the newest patch."""
     newest: dict[tuple[str, str, str], BaseImage] = {}
     for image in catalogue(tables, settings):
         if not _image_fits(image, cuda, settings):
             continue
         key = (image.ref.partition(":")[0], image.os, image.flavor)
-        if not settings.image and image.flavor not in ("base", "slim"):
+        flavors = ("devel",) if devel and cuda != CPU else ("base", "slim")
+        if not settings.image and image.flavor not in flavors:
             continue
         if cuda == CPU:
             key = (image.ref, image.os, image.flavor)

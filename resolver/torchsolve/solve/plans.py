@@ -13,15 +13,15 @@ from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import (
     DroppedEdge,
     Layer,
-    NodeSource,
     Pin,
     Plan,
     PlanVerdict,
     Strategy,
     WheelVerdict,
 )
-from torchsolve.model.project import ModelFile, ProjectKind
+from torchsolve.model.project import ModelFile
 from torchsolve.solve.cells import Cell
+from torchsolve.solve.claims import claim_notes, node_sources, scripted
 from torchsolve.solve.context import Context
 from torchsolve.solve.labels import disagreements
 from torchsolve.solve.options import Option, is_compiled
@@ -48,7 +48,7 @@ class _Graph:
 def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Context) -> Plan:
     """The plan of a solved cell. ``picks`` were checked against the problem."""
     names = sorted(key for key in picks if not key.startswith("<") and "[" not in key)
-    graph = _graph(problem, picks, context)
+    graph = _graph(problem, picks, context, cell)
     torch_layer = _closure("torch", graph.needs) if "torch" in picks else set()
     torch_layer |= {name for name in names if name in context.tables.torch.family}
     drops = _drops(problem, picks)
@@ -71,11 +71,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         driver_min=driver_minimum(cell, context.tables, context.gpus, (*gpu.native, *gpu.ptx)),
         system_packages=system_packages(pins, cell.image.os, context.tables),
         weights=_weights(context),
-        nodes=tuple(
-            NodeSource(p.name, p.is_node, p.source, p.node_classes)
-            for p in context.projects
-            if p.is_node or p.kind is ProjectKind.PROJECT
-        ),
+        nodes=tuple(node_sources(context.projects, cell)),
         comfyui=context.comfyui,
         inventory=context.inventory,
         overrides=tuple(sorted(context.settings.overrides)),
@@ -83,15 +79,20 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         evidence=(*_labels(problem, picks), *_proofs(problem, picks)),
         disagreements=disagreements(cell, pins, context),
         companions=_companions(problem, picks),
-        needs_compiler=needs_compiler(pins, context.tables),
+        needs_compiler=needs_compiler(pins, context.tables) or _compiles(context),
         notes=(
             *(note for project in context.projects for note in project.notes),
+            *(claim_notes(context.projects, cell)),
             *remarks(problem, picks),
         ),
     )
 
 
-def _graph(problem: Problem, picks: dict[str, int], context: Context) -> _Graph:
+def _compiles(context: Context) -> bool:
+    return any(project.compiles for project in context.projects)
+
+
+def _graph(problem: Problem, picks: dict[str, int], context: Context, cell: Cell) -> _Graph:
     graph = _Graph({}, {})
     for key, position in picks.items():
         for edge in problem.edges(key, position):
@@ -103,14 +104,16 @@ def _graph(problem: Problem, picks: dict[str, int], context: Context) -> _Graph:
                 graph.asked_by.setdefault(child, set()).add(parent)
     for root in problem.roots:
         name = split_key(root.key)[0]
-        graph.asked_by.setdefault(name, set()).add(_asker(root.evidence, context))
+        graph.asked_by.setdefault(name, set()).add(_asker(root.evidence, context, cell))
     return graph
 
 
-def _asker(evidence: Evidence, context: Context) -> str:
+def _asker(evidence: Evidence, context: Context, cell: Cell) -> str:
     """Who states a fact, for people: a project, ComfyUI, a flag or the cell."""
     for project in context.projects:
         rows = (*project.requirements, *project.undeclared)
+        if evidence.strength is Strength.CLAIMED:
+            rows = (*rows, *scripted(project, cell).requirements)
         if any(row.evidence == evidence for row in rows):
             return project.name
         if any(

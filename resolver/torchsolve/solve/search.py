@@ -24,6 +24,7 @@ from torchsolve.model.target import CellId, Target
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
 from torchsolve.solve.cells import Cell, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges
+from torchsolve.solve.claims import by_trial, needs_toolkit
 from torchsolve.solve.conflict import explain
 from torchsolve.solve.context import Context
 from torchsolve.solve.engine import Answer, GaveUp, Solved
@@ -161,7 +162,10 @@ class Search:
         plain = () if self._asks_for_torch() else self._plain()
         if plain:
             return plain
-        cells = torch_cells(context.tables, context.settings, context.cutoff)
+        devel = needs_toolkit(context.projects)
+        cells = torch_cells(context.tables, context.settings, context.cutoff, devel=devel)
+        if context.settings.policy == "tested":
+            cells = by_trial(cells, context.projects)
         return tuple(sorted(cells, key=self._by_ptx)) if context.gpus else cells
 
     def _by_ptx(self, cell: Cell) -> bool:
@@ -204,7 +208,8 @@ class Search:
             return self._infeasible(cell, conflict)
         if not explained and not self._admitted(cell):
             return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
-        question = ask(cell, self._facts, self._context.settings, self._pythons)
+        context = self._context
+        question = ask(cell, self._facts, context.settings, self._pythons, context.projects)
         try:
             return self._solve_cell(cell, question, explained=explained)
         except UnknownError as error:

@@ -7,6 +7,7 @@ tell (a folder whose name is computed) is taken whole.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from torchsolve.project.tree import folder_of
@@ -17,6 +18,7 @@ _LOADERS = frozenset(
 _LISTINGS = frozenset(
     {"listdir", "glob", "iglob", "rglob", "iterdir", "walk", "scandir", "iter_modules"}
 )
+_PLACES = re.compile(r"\{\w*\}$|%s$")
 _DEEP = frozenset({"rglob", "walk", "walk_packages"})
 
 
@@ -66,7 +68,7 @@ def _words(module: ast.Module) -> tuple[str, ...]:
 def _named(words: Iterable[str], here: str, files: tuple[str, ...]) -> Iterator[str]:
     """Constants that are names of modules: ``.nodes.loader``, ``nodes/loader.py``."""
     known = frozenset(files)
-    plain = (word.strip("./").replace(".", "/") for word in words)
+    plain = (_PLACES.sub("", word).strip("./").replace(".", "/") for word in words)
     bases = {here, *(_inside(here, w) for w in plain if w.replace("/", "_").isidentifier())}
     for word in words:
         stem = word.removesuffix(".py").strip("./").replace(".", "/")

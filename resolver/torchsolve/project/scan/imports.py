@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_COMFYUI = frozenset({"comfy", "folder_paths", "nodes", "server", "execution", "torch"})
 _FORGIVING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
@@ -80,8 +81,22 @@ def _try(statement: ast.Try | ast.TryStar, around: _Around) -> Iterator[Import]:
     yield from _walk(statement.body, guarded)
     for handler in statement.handlers:
         yield from _walk(handler.body, _changed(around, conditional=True))
-    yield from _walk(statement.orelse, guarded)
+    # No handler catches what the else clause raises; it runs where the body worked.
+    sure = all(map(_is_of_comfyui, statement.body))
+    yield from _walk(statement.orelse, around if sure else _changed(around, conditional=True))
     yield from _walk(statement.finalbody, around)
+
+
+def _is_of_comfyui(statement: ast.stmt) -> bool:
+    """Whether a statement only imports what every ComfyUI has."""
+    match statement:
+        case ast.Import(names=aliases):
+            tops = {alias.name.partition(".")[0] for alias in aliases}
+        case ast.ImportFrom(module=str(module), level=0):
+            tops = {module.partition(".")[0]}
+        case _:
+            return False
+    return tops <= _COMFYUI
 
 
 def _if(statement: ast.If, around: _Around) -> Iterator[Import]:

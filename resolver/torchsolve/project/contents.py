@@ -1,0 +1,104 @@
+"""What the source of a tree says of its installation: imports, scripts, other surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from torchsolve.facts import load_facts
+from torchsolve.model.install import Installer
+from torchsolve.model.package import Declared
+from torchsolve.model.project import WheelFact
+from torchsolve.model.surface import OptionalImport, Surface, TestedWith, Toolchain
+from torchsolve.project import compiled
+from torchsolve.project.distributions import distributions_of
+from torchsolve.project.install.script import ScriptReader
+from torchsolve.project.options import ReadOptions
+from torchsolve.project.scan.graph import ModuleGraph
+from torchsolve.project.scan.needs import Needs, needs_of
+from torchsolve.project.scan.sources import Sources
+from torchsolve.project.surfaces import SurfaceReader
+from torchsolve.project.tree import Tree
+from torchsolve.project.undeclared import Claims, ImportReader, names_of
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What was found; all of it claimed."""
+
+    undeclared: tuple[Declared, ...] = ()
+    optional: tuple[OptionalImport, ...] = ()
+    imported: frozenset[str] | None = None
+    installer: Installer | None = None
+    surfaces: tuple[Surface, ...] = ()
+    tested: tuple[TestedWith, ...] = ()
+    compiles: tuple[Toolchain, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class ContentReader:
+    """Reads one tree, each file once.
+
+    Args:
+        paths: all files of the tree, sorted.
+    """
+
+    def __init__(self, tree: Tree, paths: tuple[str, ...], name: str, options: ReadOptions) -> None:
+        self._sources = Sources(tree, _all=frozenset(paths))
+        self._paths, self._name, self._options = paths, name, options
+        self._needs: Needs | None = None
+
+    def optional_names(self) -> frozenset[str]:
+        """Distributions that an import which may fail would bring."""
+        found: set[str] = set()
+        for need in self._imports().needs:
+            if not need.required:
+                known = distributions_of(need.module)
+                found.update(known or (canonicalize_name(need.top),))
+        return frozenset(found)
+
+    def _imports(self) -> Needs:
+        if self._needs is None:
+            self._needs = needs_of(ModuleGraph(self._sources))
+        return self._needs
+
+    def of_node(self, requirements: Iterable[Declared], wheels: tuple[WheelFact, ...]) -> Contents:
+        """A node: what it imports and runs as well."""
+        declared = frozenset(canonicalize_name(d.requirement.name) for d in requirements)
+        needs = self._imports()
+        claims = self._claims(needs, declared, wheels)
+        scripts = ScriptReader(self._sources, self._name, needs.reached, declared)
+        listed = SurfaceReader(self._sources, self._paths)
+        unread = [f"{path}: not read: {why}" for path, why in self._sources.unread.items()]
+        return Contents(
+            undeclared=tuple(claims.undeclared) if self._options.undeclared else (),
+            optional=tuple(claims.optional),
+            imported=None if self._sources.unread else claims.imported,
+            installer=scripts if scripts.files or scripts.with_calls() else None,
+            compiles=compiled.run_time(self._sources, needs.reached, frozenset(needs.modules)),
+            notes=(*claims.notes, *unread),
+            surfaces=listed.surfaces(),
+            tested=listed.tested(),
+        )
+
+    def _claims(
+        self, needs: Needs, declared: frozenset[str], wheels: tuple[WheelFact, ...]
+    ) -> Claims:
+        reader = ImportReader(
+            subject=self._name,
+            host=load_facts().comfyui.modules,
+            wheels=wheels,
+            declared=declared,
+            local=names_of(self._sources.files),
+            submodules=self._sources.tree.submodules,
+            modules_of=self._options.modules_of,
+            wanted=frozenset(self._options.extras),
+        )
+        return reader.claims(needs.needs)
+
+    def of_project(self) -> Contents:
+        """Anything else: only what is listed."""
+        listed = SurfaceReader(self._sources, self._paths)
+        return Contents(surfaces=listed.surfaces(), tested=listed.tested())

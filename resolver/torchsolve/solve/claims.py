@@ -1,0 +1,102 @@
+"""What projects claim beside their requirements, in a cell: scripts, trials, compilers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from packaging.version import InvalidVersion, Version
+
+from torchsolve.errors import UsageError
+from torchsolve.model.install import InstallTarget, Scripted
+from torchsolve.model.package import Declared
+from torchsolve.model.plan import NodeSource
+from torchsolve.model.project import ProjectFacts, ProjectKind
+from torchsolve.model.surface import TestedWith
+from torchsolve.solve.cells import Cell
+
+
+def scripted(project: ProjectFacts, cell: Cell) -> Scripted:
+    """What the project's scripts do on the target of a cell."""
+    if project.installer is None:
+        return Scripted()
+    identity = cell.id
+    torch = Version(identity.torch.public) if identity.torch is not None else None
+    target = InstallTarget(identity.python, torch, identity.cuda, identity.platform.machine)
+    return project.installer.read(target)
+
+
+def scripted_requirements(projects: Iterable[ProjectFacts], cell: Cell) -> tuple[Declared, ...]:
+    """Claimed requirements of all scripts, in the cell."""
+    return tuple(row for project in projects for row in scripted(project, cell).requirements)
+
+
+def node_sources(projects: Iterable[ProjectFacts], cell: Cell) -> Iterator[NodeSource]:
+    """Projects that are placed in the image, with what their source claims."""
+    for project in projects:
+        if project.is_node or project.kind is ProjectKind.PROJECT:
+            yield NodeSource(
+                project.name,
+                project.is_node,
+                project.source,
+                project.node_classes,
+                steps=scripted(project, cell).steps,
+                surfaces=project.surfaces,
+                optional=project.optional,
+                tested=project.tested,
+                compiles=project.compiles,
+            )
+
+
+def claim_notes(projects: Iterable[ProjectFacts], cell: Cell) -> Iterator[str]:
+    """What could not be read of scripts, and compilers that the image lacks."""
+    for project in projects:
+        yield from scripted(project, cell).notes
+        for tool in project.compiles:
+            if not tool.at_import and cell.image.flavor != "devel":
+                yield (
+                    f"{tool.origin}: {tool.what} compiles when a node runs, and needs nvcc: "
+                    "a devel image has it (--image)"
+                )
+
+
+def needs_toolkit(projects: Iterable[ProjectFacts]) -> bool:
+    """Whether a node compiles CUDA as soon as it is imported."""
+    return any(tool.at_import for project in projects for tool in project.compiles)
+
+
+def by_trial(cells: Sequence[Cell], projects: Iterable[ProjectFacts]) -> tuple[Cell, ...]:
+    """Cells in the order of what the projects were tried with: torch, then CUDA, then Python.
+
+    Raises UsageError ``nothing-tested`` where none says it.
+    """
+    projects = tuple(projects)
+    trials = [trial for project in projects for trial in project.tested]
+    if not trials:
+        raise UsageError(
+            "nothing-tested",
+            "no README or Dockerfile says what it was tested with",
+            origin=", ".join(project.reference for project in projects),
+            hint="take --policy newest, or say --torch, --cuda and --python yourself",
+        )
+    return tuple(sorted(cells, key=lambda cell: min(_distance(cell, t) for t in trials)))
+
+
+def _distance(cell: Cell, trial: TestedWith) -> tuple[int, int, int]:
+    cuda = int(trial.cuda is not None and cell.id.cuda.dotted != trial.cuda)
+    python = int(trial.python is not None and str(cell.id.python) != trial.python)
+    return (_torch_distance(cell, trial), cuda, python)
+
+
+def _torch_distance(cell: Cell, trial: TestedWith) -> int:
+    """0: this release, or this minor where no more is said; else by minors away."""
+    if cell.id.torch is None or trial.torch is None:
+        return 1000
+    try:
+        tried = Version(trial.torch)
+    except InvalidVersion:
+        return 1000
+    major, minor, *patch = (*cell.id.torch.release, 0, 0)
+    if (major, minor) != (tried.major, tried.minor):
+        return 10 + abs((major - tried.major) * 20 + minor - tried.minor)
+    said = len(tried.release) > 2
+    return 1 if said and patch[0] != tried.micro else 0
