@@ -6,6 +6,7 @@ that torch is known to bring are not read: the atlas has them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,13 +22,15 @@ from torchsolve.model.binary import WheelBinary
 from torchsolve.model.link import LinkKind, Links
 from torchsolve.model.plan import Layer, Pin, Plan, SystemPackage
 from torchsolve.solve.options import is_compiled
-from torchsolve.solve.runtime import system_packages
+from torchsolve.solve.runtime import driver_minimum, gpu_coverage, system_packages
 
 if TYPE_CHECKING:
     from torchsolve.abi.atlas import ReleaseFacts
 
 # Wheels at the same time; each reads up to six members.
 _THREADS = 4
+_CUDA = re.compile(r"lib(cuda|cudart|cublas\w*|cudnn|nvrtc|cufft|curand|cusolver|cusparse)\.so")
+_NAMED = re.compile(r"cu(da)?\d{2}|[-_]gpu\b|[-_]cuda")
 _ORIGIN = "DT_NEEDED"
 
 
@@ -38,10 +41,13 @@ class _Read:
     brought: dict[str, tuple[str, ...]]
 
 
-def with_links(plan: Plan, client: IndexClient, tables: Facts, *, fetch: bool) -> Plan:
-    """The plan, checked.
+def with_links(
+    plan: Plan, client: IndexClient, tables: Facts, *, fetch: bool, driver: str | None = None
+) -> Plan:
+    """The plan, checked: how libraries find each other, for which GPUs wheels have code.
 
     Args:
+        driver: of the host.
         fetch: read wheels that no one has read yet; without it only what is known counts, and the
             others' needs are those of ``matrices/dist_sonames.toml``.
     """
@@ -59,7 +65,49 @@ def with_links(plan: Plan, client: IndexClient, tables: Facts, *, fetch: bool) -
     )
     links = check_links(read.binaries, around, read.unread)
     packages = _packages(plan, links, tables, system, read)
-    return replace(plan, links=links, system_packages=packages)
+    checked = replace(plan, links=links, system_packages=packages)
+    return _with_coverage(checked, client, tables, read, fetch=fetch, driver=driver)
+
+
+def _with_coverage(
+    plan: Plan,
+    client: IndexClient,
+    tables: Facts,
+    read: _Read,
+    *,
+    fetch: bool,
+    driver: str | None,
+) -> Plan:
+    cuda, torch = plan.cell.cuda, plan.cell.torch
+    if cuda.version is None:
+        return plan
+    users = [pin for pin in plan.pins if pin.torch_coupled or _uses_cuda(pin, read)]
+    users = [pin for pin in users if _has_binaries(pin) and pin.name not in read.brought]
+    with ThreadPoolExecutor(_THREADS, "gpu") as pool:
+        answers = list(pool.map(lambda pin: _coded(pin, client, fetch=fetch), users))
+    names = [pin.name for pin in users]
+    binaries = [(n, a) for n, a in zip(names, answers, strict=True) if a is not None]
+    build = tables.torch.build(torch, cuda, plan.cell.platform.machine) if torch else None
+    found = gpu_coverage(build, plan.pins, tables, binaries, driver, names)
+    least = driver_minimum(cuda, tables, plan.gpus_asked, found)
+    return replace(plan, gpu=found.gpu, driver_min=least)
+
+
+def _uses_cuda(pin: Pin, read: _Read) -> bool:
+    """By the libraries that it needs; by its name where it may link them statically."""
+    binary = read.binaries.get(pin.name)
+    needs = {soname for file in binary.files for soname in file.needed} if binary else set()
+    return any(_CUDA.match(soname) for soname in needs) or bool(_NAMED.search(pin.file.filename))
+
+
+def _coded(pin: Pin, client: IndexClient, *, fetch: bool) -> WheelBinary | None:
+    """The wheel with its GPU code; None where that is not known and not to be asked for."""
+    try:
+        if fetch or (pin.file.url or "").startswith("file:"):
+            return client.read_remote(pin.file, gpu=True)
+        return client.kept_binary(pin.file, gpu=True)
+    except (UnknownError, UsageError):
+        return None
 
 
 def _packaged(tables: Facts, system: OsRow | None) -> frozenset[str]:

@@ -57,7 +57,7 @@ def resolve(
             return found
         if links and progress is not None:
             progress.stage("reading what the plan's wheels need")
-        plan = with_links(found.plan, client, context.tables, fetch=links)
+        plan = with_links(found.plan, client, context.tables, fetch=links, driver=settings.driver)
         return replace(found, plan=plan)
 
 
@@ -152,7 +152,8 @@ def _proofs(client: IndexClient, settings: Settings, gpus: Sequence[Gpu]) -> Pro
     """Labels that are trusted are held against the binaries all the same, to say what they hide."""
     if settings.evidence != "binary":
         return None
-    return Proofs(client, tuple(sorted({gpu.capability for gpu in gpus})))
+    asked = tuple(sorted({gpu.capability for gpu in gpus}))
+    return Proofs(client, asked, settings.driver)
 
 
 _SOLVING = "solving cells"

@@ -7,22 +7,24 @@ cannot be read is unknown, never fine.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchsolve.errors import UnknownError, UsageError
+from torchsolve.facts import load_facts
 from torchsolve.index.client import IndexClient
-from torchsolve.model.binary import Cause, Judgement, WheelBinary, general_code
+from torchsolve.model.binary import Cause, GpuCode, Judgement, WheelBinary
 from torchsolve.model.evidence import Disagreement, Evidence, Strength
-from torchsolve.model.gpu import coverage
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import WheelVerdict
 from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Place, Proof
 from torchsolve.model.version import PythonVersion
+from torchsolve.solve.coverage import Jit, gpu_code, wheel_coverage
 
 if TYPE_CHECKING:
     from torchsolve.abi.built_with import BuiltWith
@@ -35,10 +37,15 @@ _CUDA_BUILD = ("libc10_cuda.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so")
 
 @dataclass(slots=True)
 class Proofs:
-    """Implements ``solve.sources.Prover``. ``gpus``: capabilities that each wheel must cover."""
+    """Implements ``solve.sources.Prover``. ``gpus``: capabilities that each wheel must cover.
+
+    ``driver``: of the host, which PTX is held against. ``coded``: read GPU code without GPUs too.
+    """
 
     index: IndexClient
     gpus: tuple[str, ...] = ()
+    driver: str | None = None
+    coded: bool = False
     _read: dict[str, WheelBinary | str] = field(default_factory=dict)
     _built: dict[str, BuiltWith] = field(default_factory=dict)
     _proofs: dict[tuple[str, Place, PythonVersion], Proof] = field(default_factory=dict)
@@ -50,6 +57,10 @@ class Proofs:
         if found is None:
             found = self._proofs[key] = self._prove(file, place, python)
         return found
+
+    def for_any_gpu(self) -> Proofs:
+        """The same wheels, GPU code and all, without GPUs that they must cover."""
+        return replace(self, gpus=(), coded=True, _proofs={})
 
     def contradictions(self, wheel: WheelFact) -> tuple[Disagreement, ...]:
         """What the labels of a project's own wheel say that its binaries do not bear out."""
@@ -109,18 +120,28 @@ class Proofs:
         """The refutation by a file without code for a GPU that was asked for."""
         if found.verdict == "refuted":
             return None
-        for elf in general_code(binary.files):
-            code = elf.gpu
-            if code is None or code.unread:
-                continue
-            ptx = tuple(architecture for architecture, _ in code.ptx)
-            for capability in self.gpus:
-                if coverage(code.sass, ptx, capability) == "missing":
-                    has = " ".join((*code.sass, *ptx))
-                    text = f"has no GPU code for {capability}, only {has}: build it from source"
-                    lacking = Judgement("refuted", Cause.GPU, (), text, elf.member)
-                    return _proof(file, binary, lacking, place)
+        codes = [(member, code) for member, code in gpu_code(binary) if not code.unread]
+        if not codes:
+            return None
+        jit = Jit(load_facts().drivers, self.driver)
+        usable = [(member, jit.usable(code)) for member, code in codes]
+        for capability in self.gpus:
+            if wheel_coverage(usable, capability) == "missing":
+                member, code = _without(usable, capability)
+                by_driver = wheel_coverage(codes, capability) != "missing"
+                text = self._lack(code, capability, dict(codes)[member] if by_driver else None)
+                lacking = Judgement("refuted", Cause.GPU, (), text, member)
+                return _proof(file, binary, lacking, place)
         return None
+
+    def _lack(self, code: GpuCode, capability: str, newer: GpuCode | None) -> str:
+        """``newer``: the code with PTX that the host's driver is too old for."""
+        names = (*code.sass, *(name for name, _ in code.ptx))
+        has = f"has no GPU code for {capability}, only {' '.join(names) or 'none'}"
+        if newer is not None:
+            isas = " ".join(sorted({isa for _, isa in newer.ptx}))
+            return f"{has} and PTX (ISA {isas}) that driver {self.driver} cannot compile"
+        return f"{has}: build it from source (TORCH_CUDA_ARCH_LIST={capability})"
 
     def _binary(self, file: IndexFile) -> WheelBinary | str:
         key = _key(file)
@@ -132,12 +153,17 @@ class Proofs:
     def _fetch(self, file: IndexFile) -> WheelBinary | str:
         why = ""
         # Without its GPU code a wheel is still told apart by its symbols.
-        for gpu in (True, False) if self.gpus else (False,):
+        for gpu in (True, False) if self.coded or self.gpus else (False,):
             try:
                 return self.index.read_remote(file, gpu=gpu)
             except (UnknownError, UsageError) as error:
                 why = f"{error.reference}: {error.message}"
         return why
+
+
+def _without(codes: Iterable[tuple[str, GpuCode]], capability: str) -> tuple[str, GpuCode]:
+    """The first file that has nothing for a GPU."""
+    return next(row for row in codes if wheel_coverage([row], capability) == "missing")
 
 
 def _key(file: IndexFile) -> str:

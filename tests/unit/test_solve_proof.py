@@ -24,6 +24,7 @@ from torchsolve.solve.packages import Library
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Question, Rules
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
+from torchsolve.solve.sources import Prover
 
 TAG = ["cp312-cp312-manylinux_2_28_x86_64"]
 WORLD: dict[str, dict[str, Any]] = {
@@ -54,6 +55,9 @@ class Refuter:
         verdict = WheelVerdict.REFUTED if label in self.refuted else WheelVerdict.LOADS
         said = f"{verdict.value} on torch {place.torch} and {python}"
         return Proof(verdict, Evidence(label, said, Strength.PROVEN, "0123 a.so _Zsymbol"))
+
+    def for_any_gpu(self) -> Prover:
+        return self
 
     def contradictions(self, wheel: WheelFact) -> tuple[Disagreement, ...]:
         raise AssertionError(wheel)
@@ -94,6 +98,17 @@ def test_a_conflict_names_the_wheel_and_the_symbol(engine: Engine) -> None:
     assert any("kernels 1.2 → refuted on torch 2.9.1" in line for line in told)
     assert any("0123 a.so _Zsymbol" in line for line in told)
     assert any("torch==2.9.1" in line for line in told)
+
+
+@engines
+def test_what_the_binary_says_stands_beside_what_metadata_says(engine: Engine) -> None:
+    """A pin whose METADATA fixes the very torch that its binary refutes (xformers 0.0.30)."""
+    refuter = Refuter({"kernels 1.0"})
+    asked = asked_at("2.8.0", "kernels==1.0")
+    _, answer = solve(asked, refuter, engine)
+    assert isinstance(answer, Infeasible)
+    conflict, _ = explain(asked, lambda q: solve(q, refuter, engine), "a-cell")
+    assert any("kernels 1.0 → refuted on torch 2.8.0" in str(fact) for fact in conflict.facts)
 
 
 @engines

@@ -193,15 +193,23 @@ def _served(linker: Linker, name: str) -> Iterator[ElfFile]:
     """The files of a wheel that count: of files whose names differ in digits alone (one for each
     CUDA, one for each FFmpeg) Python code takes one that opens, if there is any."""
     files = [file for file in linker.wheels[name].files if not file.unread]
-    opens = {_kin(file) for file in files if not _lacks(linker, name, file)}
+    levels = {file.member: _lacks(linker, name, file) for file in files}
+    best: dict[str, int] = {}
     for file in files:
-        if _kin(file) not in opens or not _lacks(linker, name, file):
+        kin, level = _kin(file), levels[file.member]
+        best[kin] = min(level, best.get(kin, level))
+    for file in files:
+        if best[_kin(file)] in (levels[file.member], _NOWHERE):
             yield file
 
 
-def _lacks(linker: Linker, name: str, file: ElfFile) -> bool:
-    """Something is missing that no other file of its own wheel is."""
-    return any(lack.hidden_in != name for lack in linker.missing(name, file))
+_NOWHERE = 2
+
+
+def _lacks(linker: Linker, name: str, file: ElfFile) -> int:
+    """0: finds all, in its own wheel at least; 1: what another wheel hides; 2: what nobody has."""
+    lacks = [lack for lack in linker.missing(name, file) if lack.hidden_in != name]
+    return 0 if not lacks else 1 if all(lack.hidden_in for lack in lacks) else _NOWHERE
 
 
 def _kin(file: ElfFile) -> str:

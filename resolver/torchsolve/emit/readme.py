@@ -167,6 +167,10 @@ def _capabilities(plan: Plan) -> list[str]:
     rows = [(cap, "machine code", "") for cap in plan.gpu.native]
     rows += [(cap, "compiled from PTX at first use", "slow first start") for cap in plan.gpu.ptx]
     rows += [(cap, "**no**", "no code in " + ", ".join(w)) for cap, w in plan.gpu.missing]
+    rows += [
+        (cap, "in part", "some kernels have no code in " + ", ".join(w))
+        for cap, w in plan.gpu.partial
+    ]
     return [
         f"| {code(cap)} | {markdown(gpu_names(cap))} | {how} | {markdown(note)} |"
         for cap, how, note in sorted(rows, key=lambda row: dotted_key(row[0]))

@@ -95,10 +95,11 @@ class BinaryReader:
         self._keep(found, "binaries-gpu" if gpu or found.verified else "binaries")
         return found
 
-    def kept(self, file: IndexFile) -> WheelBinary | None:
+    def kept(self, file: IndexFile, *, gpu: bool = False) -> WheelBinary | None:
         """What is known of a wheel without asking anyone, at least its dynamic sections."""
-        known = partial(self._kept, file, (*_KINDS, "dynamic"), gpu=False)
-        return self._perhaps("binaries-kept", file, known)
+        kinds = _KINDS[:1] if gpu else (*_KINDS, "dynamic")
+        known = partial(self._kept, file, kinds, gpu=gpu)
+        return self._perhaps("binaries-kept-gpu" if gpu else "binaries-kept", file, known)
 
     def dynamic(self, file: IndexFile) -> WheelBinary:
         """The dynamic sections of a wheel's files: libraries, paths and versions, no symbols.

@@ -128,9 +128,9 @@ class IndexClient:
         key = ("dynamic", file.sha256 or file.url, file.filename)
         return self._once.answer(key, partial(self._binaries.dynamic, file))
 
-    def kept_binary(self, file: IndexFile) -> WheelBinary | None:
+    def kept_binary(self, file: IndexFile, *, gpu: bool = False) -> WheelBinary | None:
         """What is known of a wheel's files without asking anyone; None where nothing is."""
-        return self._binaries.kept(file)
+        return self._binaries.kept(file, gpu=gpu)
 
     def members(self, file: IndexFile, wanted: re.Pattern[str]) -> dict[str, bytes]:
         """Members of a wheel by their whole path. Raises as ``wheel_members.read_members``."""

@@ -103,13 +103,17 @@ class GpuCoverage:
         native: every wheel with GPU code has machine code.
         ptx: compiled from PTX at first use.
         missing: compute capability → the wheels without code for it.
-        complete: False while only torch's own list is known (binaries were not read).
+        partial: the same for wheels some of whose kernels have code for it and some have not.
+        complete: False while GPU code of some wheel was not read.
+        unread: the wheels of which it was not, sorted.
     """
 
     native: tuple[str, ...] = ()
     ptx: tuple[str, ...] = ()
     missing: tuple[tuple[str, tuple[str, ...]], ...] = ()
     complete: bool = False
+    partial: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ def plan_json(plan: Plan, ledger: Ledger) -> Json:
             "missing": {sm: list(wheels) for sm, wheels in plan.gpu.missing},
             "asked": list(plan.gpus_asked),
             "complete": plan.gpu.complete,
+            "partial": {sm: list(wheels) for sm, wheels in plan.gpu.partial},
+            "unread": list(plan.gpu.unread),
         },
         "driver_min": plan.driver_min,
         "system_packages": [p.name for p in plan.system_packages if p.name],

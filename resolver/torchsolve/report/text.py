@@ -175,12 +175,31 @@ def _runs_on(plan: Plan) -> list[str]:
     ptx = f"{' '.join(gpu.ptx)} by PTX" if gpu.ptx else ""
     lines = ["; ".join(part for part in (native, ptx) if part)]
     if lines[0] and not gpu.complete:
-        lines[0] += "    by torch's own list: no wheel was read for GPU code"
-    lacking: dict[tuple[str, ...], list[str]] = {}
-    for capability, wheels in gpu.missing:
-        lacking.setdefault(wheels, []).append(capability)
-    lines += [f"not on {' '.join(sms)}: {', '.join(names)}" for names, sms in lacking.items()]
+        lines[0] += f"    {_not_read(gpu.unread)}"
+    lines += [
+        f"not on {' '.join(sms)}: {', '.join(names)}" for names, sms in _by_wheels(gpu.missing)
+    ]
+    lines += [
+        f"in part on {' '.join(sms)}: some kernels of {', '.join(names)} have no code for it"
+        for names, sms in _by_wheels(gpu.partial)
+    ]
     return [line for line in lines if line]
+
+
+def _not_read(wheels: tuple[str, ...]) -> str:
+    if not wheels:
+        return "by torch's own list: no wheel was read for GPU code"
+    return f"not read for GPU code: {' '.join(wheels)}"
+
+
+def _by_wheels(
+    rows: Iterable[tuple[str, tuple[str, ...]]],
+) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Capabilities by the wheels that they are told of."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for capability, wheels in rows:
+        groups.setdefault(wheels, []).append(capability)
+    return list(groups.items())
 
 
 def _driver(plan: Plan) -> list[str]:

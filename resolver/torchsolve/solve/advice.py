@@ -29,7 +29,7 @@ _LOCAL = re.compile(r"==(?P<version>[0-9.]+)\+(?P<tag>cu\d{3}|cpu)")
 
 def advise(conflict: Conflict, context: Context) -> Conflict:
     """The conflict with the changes that help, in the order of its facts."""
-    advice: list[Advice] = []
+    advice = list(conflict.advice)
     for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
         advice += _by_flag(fact, context)
         advice += _by_tag(fact, context) or _by_version(fact, context)

@@ -21,6 +21,7 @@ from torchsolve.model.project import ProjectFacts, WheelFact
 from torchsolve.model.target import Target
 from torchsolve.model.version import CudaTag, dotted_key
 from torchsolve.solve.cells import Cell
+from torchsolve.solve.coverage import Jit
 from torchsolve.solve.options import python_allows, tag_rank, wheel_triple
 
 _D = Strength.DECLARED
@@ -58,6 +59,24 @@ def _fixed(cell: Cell) -> tuple[Evidence, ...]:
     flags = ("torch", "cuda")
     facts = zip(flags, cell.torch_facts, strict=True)
     return tuple(fact for flag, fact in facts if flag in cell.fixed)
+
+
+def guard_ptx(
+    cell: Cell, tables: Facts, gpus: Sequence[Gpu], driver: str | None
+) -> RuledOut | None:
+    """Torch has PTX alone for a GPU that was asked for, newer than the host's driver compiles."""
+    build = cell.build
+    if build is None or driver is None or Jit(tables.drivers, driver).compiles_torch(build):
+        return None
+    for gpu in gpus:
+        if coverage(build.sms, build.ptx, gpu.capability) == "ptx":
+            asked = Evidence(gpu.name, f"has compute capability {gpu.capability}", _D, "--gpu")
+            host = Evidence("the host", f"has driver {driver}", _D, "--driver")
+            first = tables.drivers.toolkit(build.cuda.dotted or "")
+            text = f"has PTX alone for it, which driver {first} is the first to compile"
+            has = Evidence(f"torch {build.torch}+{build.cuda}", text, _D, "matrices/drivers.toml")
+            return RuledOut("driver-too-old", (asked, host, has, *_fixed(cell)))
+    return None
 
 
 def guard_driver(

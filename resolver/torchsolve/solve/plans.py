@@ -58,7 +58,9 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
     )
     torch_pin = next((pin for pin in pins if pin.name == "torch"), None)
     layered = context.inventory is not None
-    gpu = gpu_coverage(cell, pins, context.tables, _binaries(problem, picks))
+    tables, asked = context.tables, tuple(sorted({gpu.capability for gpu in context.gpus}))
+    driver = context.settings.driver
+    gpu = gpu_coverage(cell.build, pins, tables, _binaries(problem, picks), driver)
     return Plan(
         cell=cell.id if torch_pin else replace(cell.id, torch=None),
         strategy=Strategy.LAYERED if layered else Strategy.STANDALONE,
@@ -66,9 +68,9 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         verdict=_plan_verdict(pins, problem, context.settings.trust_labels),
         pins=pins,
         exceptions=drops,
-        gpu=gpu,
-        gpus_asked=tuple(sorted({gpu.capability for gpu in context.gpus})),
-        driver_min=driver_minimum(cell, context.tables, context.gpus, (*gpu.native, *gpu.ptx)),
+        gpu=gpu.gpu,
+        gpus_asked=asked,
+        driver_min=driver_minimum(cell.id.cuda, tables, asked, gpu),
         system_packages=system_packages(pins, cell.image.os, context.tables),
         weights=_weights(context),
         nodes=tuple(node_sources(context.projects, cell)),

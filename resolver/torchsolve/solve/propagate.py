@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torchsolve.model.evidence import Evidence
+from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.solve.masks import bits
 from torchsolve.solve.problem import Edge, Problem
 
@@ -109,15 +109,23 @@ class Propagation:
 def edges_between(problem: Problem, most: int) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
     """Evidence of the edges that make the facts collide, and a line for each choice ruled out.
 
-    Of many versions of one package that fail alike the newest speaks, with a count.
+    Of many versions of one package that fail alike the newest speaks, with a count. What its
+    binaries say stands beside what its METADATA says.
     """
     groups: dict[tuple[str, str], list[Removal]] = {}
     for row in Propagation(problem).reasons():
         if row.edge.parent is not None:
             groups.setdefault((row.edge.parent[0], row.edge.key), []).append(row)
     shown = list(groups.values())[:most]
-    evidence = tuple(dict.fromkeys(rows[0].edge.evidence for rows in shown))
+    evidence = tuple(dict.fromkeys(said for rows in shown for said in _said(rows)))
     return evidence, tuple(line for rows in shown for line in _line(problem, rows))
+
+
+def _said(rows: list[Removal]) -> Iterator[Evidence]:
+    first, *rest = (row.edge.evidence for row in rows)
+    yield first
+    if first.strength is not Strength.PROVEN:
+        yield from [said for said in rest if said.strength is Strength.PROVEN][:1]
 
 
 def _line(problem: Problem, rows: list[Removal]) -> Iterator[str]:

@@ -7,74 +7,55 @@ from collections.abc import Iterable, Sequence
 from packaging.utils import canonicalize_name
 
 from torchsolve.facts import Facts
-from torchsolve.facts.gpus import Gpu
-from torchsolve.model.binary import WheelBinary, general_code
-from torchsolve.model.gpu import coverage
-from torchsolve.model.plan import GpuCoverage, Pin, SystemPackage
-from torchsolve.model.version import dotted_key
-from torchsolve.solve.cells import Cell
+from torchsolve.facts.torch import TorchBuild
+from torchsolve.model.binary import WheelBinary
+from torchsolve.model.plan import Pin, SystemPackage
+from torchsolve.model.version import CudaTag, dotted_key
+from torchsolve.solve.coverage import Coverage, Jit, plan_coverage
 from torchsolve.solve.guards import driver_floor
-
-Binaries = Iterable[tuple[str, WheelBinary]]
 
 
 def gpu_coverage(
-    cell: Cell, pins: Iterable[Pin], tables: Facts, binaries: Binaries = ()
-) -> GpuCoverage:
-    """Known compute capabilities that every wheel covers; Tegra's are left out, as unknown.
+    build: TorchBuild | None,
+    pins: Iterable[Pin],
+    tables: Facts,
+    binaries: Iterable[tuple[str, WheelBinary]] = (),
+    driver: str | None = None,
+    also: Iterable[str] = (),
+) -> Coverage:
+    """Coverage of a plan.
 
-    Not complete where the plan holds other wheels whose GPU code was not read.
+    Args:
+        driver: the host's, which PTX is held against.
+        also: pins that use CUDA though they need no torch.
     """
-    build = cell.build
-    if build is None or not build.sms:
-        return GpuCoverage()
     known = sorted((row.capability for row in tables.gpus.sms), key=dotted_key)
-    codes = [("torch", build.sms, build.ptx)]
-    read = set()
-    for name, binary in binaries:
-        files = [file.gpu for file in binary.files if file.gpu is not None]
-        if len(files) == len(binary.files):
-            read.add(name)
-        codes += [
-            (name, file.gpu.sass, tuple(architecture for architecture, _ in file.gpu.ptx))
-            for file in general_code(binary.files)
-            if file.gpu is not None
-        ]
-    covered = {
-        capability: {name: coverage(sass, ptx, capability) for name, sass, ptx in codes}
-        for capability in known
-    }
-    by_torch = [c for c in known if covered[c]["torch"] in ("native", "ptx")]
-    lacking = {c: sorted(n for n, how in covered[c].items() if how == "missing") for c in by_torch}
-    served = [c for c in by_torch if set(covered[c].values()) <= {"native", "ptx"}]
-    return GpuCoverage(
-        native=tuple(c for c in served if set(covered[c].values()) == {"native"}),
-        ptx=tuple(c for c in served if "ptx" in covered[c].values()),
-        missing=tuple((c, tuple(names)) for c, names in lacking.items() if names),
-        complete=all(pin.name in read for pin in pins if pin.torch_coupled or pin.is_source),
-    )
+    wanted = [*also, *(pin.name for pin in pins if pin.torch_coupled or pin.is_source)]
+    return plan_coverage(build, known, binaries, wanted, Jit(tables.drivers, driver))
 
 
 def driver_minimum(
-    cell: Cell, tables: Facts, gpus: Sequence[Gpu], served: Sequence[str]
+    cuda: CudaTag, tables: Facts, asked: Sequence[str], found: Coverage
 ) -> str | None:
     """The largest of the CUDA major's floor, the GPUs' floors and, where PTX serves, its ISA's.
 
-    ``served``: capabilities that the plan covers; where no GPU was asked for, the one that the
-    oldest driver knows counts.
+    ``asked``: capabilities; where none was asked for, the one that the oldest driver serves counts.
     """
-    asked = [gpu.capability for gpu in gpus]
-    floors = [tables.gpus.driver_floor(capability) for capability in served]
-    known = [floor for floor in floors if floor is not None]
-    floor = driver_floor(cell.id.cuda, tables, asked)
-    build, dotted = cell.build, cell.id.cuda.dotted
-    if floor is None or build is None or dotted is None:
+    floor = driver_floor(cuda, tables, asked)
+    if floor is None:
+        return None
+    served = (*found.gpu.native, *found.gpu.ptx)
+    needs = {c: _needs(c, tables, found) for c in asked or served}
+    known = [driver for driver in needs.values() if driver is not None]
+    if not known or (not asked and len(known) < len(needs)):
         return floor
-    if not asked and len(known) == len(floors) and known:
-        floor = max(floor, min(known, key=dotted_key), key=dotted_key)
-    by_ptx = [gpu for gpu in gpus if coverage(build.sms, build.ptx, gpu.capability) == "ptx"]
-    toolkit = tables.drivers.toolkit(dotted) if by_ptx else None
-    return max([floor, toolkit], key=dotted_key) if toolkit else floor
+    least = max(known, key=dotted_key) if asked else min(known, key=dotted_key)
+    return max(floor, least, key=dotted_key)
+
+
+def _needs(capability: str, tables: Facts, found: Coverage) -> str | None:
+    rows = (tables.gpus.driver_floor(capability), found.drivers.get(capability))
+    return max((row for row in rows if row is not None), key=dotted_key, default=None)
 
 
 def system_packages(pins: Iterable[Pin], os: str, tables: Facts) -> tuple[SystemPackage, ...]:

@@ -33,6 +33,7 @@ from torchsolve.solve.guards import (
     guard_base,
     guard_driver,
     guard_gpus,
+    guard_ptx,
     guard_python,
     guard_wheels,
 )
@@ -98,6 +99,11 @@ class Search:
         self._context.expect(len(cells))
         outcomes = tuple(self.try_cell(cell, explained=True) for cell in cells)
         return Matrix(self._context.projects, outcomes)
+
+    def explained(self, cell: CellId) -> Conflict | None:
+        """Why a cell has no plan; None where it may have one."""
+        found = next((one for one in self._cells() if one.id == cell), None)
+        return self.try_cell(found, explained=True).conflict if found is not None else None
 
     def _done(self, tried: list[CellOutcome], untried: int) -> Resolution:
         solved = [outcome for outcome in tried if outcome.status is CellStatus.SOLVED]
@@ -230,6 +236,7 @@ class Search:
             (guard_base(cell, context.settings) if context.inventory is not None else None)
             or guard_gpus(cell, context.gpus)
             or guard_driver(cell, context.tables, context.gpus, context.settings.driver)
+            or guard_ptx(cell, context.tables, context.gpus, context.settings.driver)
             or guard_python(cell, context.projects)
             or guard_wheels(cell, self._rules.wheels)
         )

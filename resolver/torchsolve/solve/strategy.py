@@ -9,6 +9,7 @@ from torchsolve.model.plan import CellStatus
 from torchsolve.model.project import ComfyUI
 from torchsolve.solve.advice import advise
 from torchsolve.solve.context import Context
+from torchsolve.solve.gpu_conflict import explain_gpus
 from torchsolve.solve.search import Search
 
 
@@ -19,7 +20,7 @@ def resolve_in(context: Context) -> Resolution:
     beside it; with ``--policy keep`` it is the end.
     """
     if context.inventory is None:
-        return _advised(Search(context).resolve(), context)
+        return _standalone(context)
     layered = replace(context, comfyui=_comfyui_of_base(context))
     first = Search(layered).resolve()
     if first.status is not CellStatus.INFEASIBLE:
@@ -27,8 +28,13 @@ def resolve_in(context: Context) -> Resolution:
     if context.settings.policy == "keep":
         return _advised(first, layered)
     alone = replace(context, inventory=None)
-    second = _advised(Search(alone).resolve(), alone)
+    second = _standalone(alone)
     return _with_both(first, second, context.inventory.ref)
+
+
+def _standalone(context: Context) -> Resolution:
+    search = Search(context)
+    return _advised(explain_gpus(search.resolve(), search, context), context)
 
 
 def _comfyui_of_base(context: Context) -> ComfyUI | None:
