@@ -136,6 +136,13 @@ BROKEN = [
     ("gpus", 'source = "legacy"', 'source = "nobody"', "source 'nobody' is not in [sources]"),
     ("models", "[sources]", '[sources]\nspare = "x"', "source spare is named by no row"),
     ("os", "\nuid_1000", "\nuid_100", "has an unknown key: uid_100"),
+    ("import_names", '"pillow-simd"', '"opencv-python"', "opencv-python stands under cv2 already"),
+    (
+        "import_names",
+        'gpu = ["onnxruntime-gpu"]',
+        'gpu = ["tensorrt"]',
+        "none of its distributions",
+    ),
     ("runtime", "checked = 2026-11-24\n", "", "has no checked"),
     ("drivers", "[[minor_version]]", "[[minor_version", "matrices/drivers.toml"),
 ]

@@ -65,6 +65,7 @@ _PROBLEM = (
     _option("no-deps", _MANY, "NAME[:DEP]", _ASK, "drop all edges of NAME, or the one to DEP"),
     _option("override", _MANY, "REQ", _ASK, "replaces what anyone else asks of that name"),
     _option("exclude", _MANY, "NAME", _ASK, "drop every edge to NAME"),
+    _option("prefer", _MANY, "NAME", _ASK, "which of two that write one import name stays"),
     _option("constraint", _MANY, "FILE", _ASK, "bounds versions, asks for nothing"),
     _option("no-binary", _MANY, "NAME", _ASK, "take no wheel of NAME, or :all:"),
     _option("only-binary", _MANY, "NAME", _ASK, "take no sdist of NAME, or :all:"),

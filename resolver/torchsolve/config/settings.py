@@ -35,6 +35,7 @@ class Settings:
         policy: ``newest``, ``oldest``, ``tested`` (as READMEs say) or ``keep`` (needs ``base``).
         no_deps: PEP 503 ``name`` (all its edges are dropped) or ``name:dep`` (one is).
         excludes: PEP 503 names that nobody gets: every edge to them is dropped.
+        prefer: of distributions that write one import name, those that stay.
         constraints: files whose lines bound versions and ask for nothing.
         no_binary, only_binary: PEP 503 names, ``:all:`` for every one.
         overrides: requirements that replace whatever anyone else asks of the same name.
@@ -72,6 +73,7 @@ class Settings:
     no_deps: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ()
     constraints: tuple[Path, ...] = ()
     no_binary: tuple[str, ...] = ()
     only_binary: tuple[str, ...] = ()

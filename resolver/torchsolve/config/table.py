@@ -53,6 +53,7 @@ SETTINGS: dict[str, Setting] = {
     "no-deps": Setting("no_deps", parse_edge, ","),
     "override": Setting("overrides", parse_requirement, "\n"),
     "exclude": Setting("excludes", parse_name, ","),
+    "prefer": Setting("prefer", parse_name, ","),
     "constraint": Setting("constraints", parse_file, " "),
     "no-binary": Setting("no_binary", parse_names, ","),
     "only-binary": Setting("only_binary", parse_names, ","),

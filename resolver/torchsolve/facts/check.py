@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from torchsolve.errors import UsageError
 from torchsolve.facts.companions import CompanionRow, XformersRow
+from torchsolve.facts.imports import import_names_problems
 from torchsolve.facts.load import Facts
 from torchsolve.facts.partners import partners
 from torchsolve.facts.torch import TorchBuild, TorchRelease
@@ -368,5 +369,6 @@ _CHECKS: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _systems_of_packages,
     _models,
     _abi,
+    lambda facts: import_names_problems(facts.import_names),
     _files,
 )

@@ -33,6 +33,7 @@ from torchsolve.facts.conflicts import (
 )
 from torchsolve.facts.gpus import DriverTable, GpuTable, parse_drivers, parse_gpus
 from torchsolve.facts.images import ImageTable, OsRow, parse_images
+from torchsolve.facts.imports import ImportName, parse_import_names
 from torchsolve.facts.names import NameExample, NameStyle, NameTable, parse_names
 from torchsolve.facts.system import (
     DistSonames,
@@ -173,6 +174,11 @@ class Facts:
     def runtime_needs(self) -> Mapping[str, tuple[str, ...]]:
         """Distribution → names of its needs, ``compiler``."""
         return {row.name: row.needs for row in self.runtime.distributions}
+
+    @cached_property
+    def import_names(self) -> tuple[ImportName, ...]:
+        """Import names that several distributions write."""
+        return parse_import_names(self._table("import_names"))
 
     @cached_property
     def layouts(self) -> LayoutTable:

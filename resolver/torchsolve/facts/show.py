@@ -31,6 +31,7 @@ TABLES: Mapping[str, tuple[_Rows, tuple[str, ...]]] = {
     "sonames": (lambda f: f.libraries, ("soname",)),
     "dist_sonames": (lambda f: f.dist_sonames.values(), ("name",)),
     "runtime": (lambda f: f.runtime.distributions, ("name",)),
+    "import_names": (lambda f: f.import_names, ("name",)),
     "layouts": (lambda f: f.layouts.rules, ("use", "kind", "effect")),
     "stable_abi": (lambda f: f.stable_abi.shims, ("version",)),
     "libstdcxx": (lambda f: f.libstdcxx, ("gcc", "glibcxx")),

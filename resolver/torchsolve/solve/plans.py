@@ -35,6 +35,7 @@ from torchsolve.solve.runtime import (
     needs_compiler,
     system_packages,
 )
+from torchsolve.solve.shared import shared_remarks
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
             *(note for project in context.projects for note in project.notes),
             *(claim_notes(context.projects, cell)),
             *remarks(problem, picks),
+            *shared_remarks(context.tables.import_names, problem, picks),
         ),
     )
 

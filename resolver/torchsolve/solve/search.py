@@ -42,6 +42,7 @@ from torchsolve.solve.packages import Library
 from torchsolve.solve.plans import make_plan
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Fact, Question
+from torchsolve.solve.shared import choices, questions
 from torchsolve.solve.standin import by_table
 from torchsolve.solve.told import built_elsewhere, chosen_because, requirements_on_pins
 from torchsolve.solve.void import explain_void
@@ -251,6 +252,8 @@ class Search:
             except UnknownError as error:
                 standing_in = error
         if isinstance(answer, Solved):
+            where = None if standing_in is not None else url
+            problem, answer = self._without_twins(problem, answer, where)
             return self._solved(cell, problem, answer, standing_in)
         if isinstance(answer, GaveUp):
             text = f"was not decided within {answer.rounds} rounds"
@@ -259,6 +262,20 @@ class Search:
         if not explained:
             return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
         return self._infeasible(cell, self._explain(question, str(cell.id)))
+
+    def _without_twins(
+        self, problem: Problem, answer: Solved, url: str | None
+    ) -> tuple[Problem, Solved]:
+        """The answer where one distribution writes each import name, if there is one."""
+        rows, prefer = self._context.tables.import_names, self._context.settings.prefer
+        chosen = choices(rows, problem, answer.picks, prefer)
+        if not chosen:
+            return problem, answer
+        for question in questions(problem.question, problem, answer.picks, chosen):
+            other, found = self._answer(question, url if "torch" in answer.picks else None)
+            if isinstance(found, Solved) and all(c.stays in found.picks for c in chosen):
+                return other, found
+        return problem, answer
 
     def _solved(
         self, cell: Cell, problem: Problem, answer: Solved, standing_in: UnknownError | None
