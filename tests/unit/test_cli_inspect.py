@@ -318,3 +318,25 @@ def test_no_environment(here: Path, capsys: pytest.CaptureFixture[str], where: s
     (here / "file").write_text("")
     assert run(["inspect", "--env", where]) == 2
     assert "no-such-environment" in capsys.readouterr().err
+
+
+def test_a_version_that_is_no_number_is_no_floor(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = extension(here / "made", SHIM)
+    broken = library.replace(b"GLIBC_2.", b"GLIBC_2\xff")
+    assert broken != library
+    made = make_wheel("ext", "1.0", tag=TAG, members={"ext.so": broken})
+    assert inspected(capsys, str(made.write(here)))["glibc"] is None
+
+
+def test_more_files_than_any_wheel_has_are_not_all_read(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torchsolve.wheel.binary._MOST_MEMBERS", 2)
+    library = extension(here / "made", SHIM)
+    made = make_wheel("ext", "1.0", tag=TAG, members={f"{n}.so": library for n in "abcd"})
+    found = inspected(capsys, str(made.write(here)))
+    assert found["unread"] == ["c.so: it and 1 more come after 2 others"]
+    assert found["torch"]["loads"] == []
+    assert "2.9.1" in found["torch"]["unknown"]

@@ -58,6 +58,7 @@ class Judge:
         self._opened: dict[tuple[str, ...], tuple[Wanted, bool]] = {}
         self._built_of: dict[tuple[str, ...], BuiltWith] = {}
         self._closures: dict[tuple[str, frozenset[str]], Closure] = {}
+        self._members = frozenset(file.member for file in binary.files)
         self._judged: dict[tuple[str, Version, bool], Judgement] = {}
 
     def wheel(self, version: Version) -> Judgement:
@@ -70,11 +71,11 @@ class Judge:
         files, unread = self._binary.files, self._binary.unread
         if not files:
             if unread:
-                member, why = unread[0]
-                return Judgement(UNKNOWN, reason=f"{member} cannot be read: {why}", member=member)
+                return _unread(*unread[0])
             return Judgement(PURE, reason="it has no compiled code")
         found = [self._file(file, version, inside=self._siblings.opens(file)) for file in files]
         serving = {_kin(j.member) for j in found if j.verdict in (LOADS, LINKS)}
+        found += [_unread(*row) for row in unread if row[0] not in self._members]
         chosen = [j for j in found if not (_lacks_library(j) and _kin(j.member) in serving)]
         if any(j.cause is not Cause.PYTHON for j in chosen):
             chosen = [j for j in chosen if j.cause is not Cause.PYTHON]
@@ -158,6 +159,10 @@ def judge_file(
 
 def _unknown(file: ElfFile, reason: str) -> Judgement:
     return Judgement(UNKNOWN, reason=reason, member=file.member)
+
+
+def _unread(member: str, why: str) -> Judgement:
+    return Judgement(UNKNOWN, reason=f"{member} cannot be read: {why}", member=member)
 
 
 def _kin(member: str | None) -> str:

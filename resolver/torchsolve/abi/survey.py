@@ -21,6 +21,8 @@ from torchsolve.abi.view import AtlasView
 from torchsolve.model.binary import ElfFile, Judgement, WheelBinary
 from torchsolve.model.version import dotted_key
 
+# In a damaged file a version may be anything.
+_NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){0,5}")
 _CUDART = re.compile(r"libcudart[\w.-]*?\.so\.(\d+)")
 
 
@@ -110,7 +112,7 @@ def _file(file: ElfFile, releases: list[Version], atlas: AtlasView, judge: Judge
 
 
 def _newest(versions: Iterable[str | None]) -> str | None:
-    numbers = [v for v in versions if v and v[0].isdigit()]
+    numbers = [v for v in versions if v and _NUMBER.fullmatch(v)]
     return max(numbers, key=dotted_key, default=None)
 
 

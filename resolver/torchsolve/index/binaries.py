@@ -29,8 +29,8 @@ from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.model.package import IndexFile
 from torchsolve.wheel.binary import (
+    binary_members,
     content_id,
-    may_be_binary,
     read_binaries,
     read_variant_text,
 )
@@ -159,7 +159,7 @@ class BinaryReader:
             archive = RangeFile(self._http, url)
         except RangesRefusedError:
             return None
-        members, variant = _directory(archive, file.filename)
+        members, beyond, variant = _directory(archive, file.filename)
         with ThreadPoolExecutor(_THREADS, "binaries") as pool:
             read = partial(_of_member, archive, read=member, scratch=self._cache.scratch())
             rows = [row for row in pool.map(read, members) if row is not None]
@@ -169,7 +169,7 @@ class BinaryReader:
             file.sha256,
             verified=False,
             files=elves,
-            unread=tuple((elf.member, elf.unread) for elf in elves if elf.unread),
+            unread=(*beyond, *((elf.member, elf.unread) for elf in elves if elf.unread)),
             bytes_read=archive.held + sum(row.fetched for row in rows),
             bytes_total=archive.size,
             whole=tuple(row.elf.member for row in rows if row.whole),
@@ -190,19 +190,21 @@ def _tells_gpu(binary: WheelBinary) -> bool:
     return all(f.unread or (f.gpu and f.gpu.fatbins is not None) for f in binary.files)
 
 
-def _directory(archive: RangeFile, filename: str) -> tuple[list[zipfile.ZipInfo], str | None]:
-    """Members that may be ELF files, by name, and the text of ``variant.json``.
+def _directory(
+    archive: RangeFile, filename: str
+) -> tuple[list[zipfile.ZipInfo], list[tuple[str, str]], str | None]:
+    """Members that may be ELF files, those beyond the most, and the text of ``variant.json``.
 
     Raises UsageError ``not-a-wheel``.
     """
     try:
         with zipfile.ZipFile(io.BufferedReader(archive)) as opened:
-            members = [info for info in opened.infolist() if may_be_binary(info.filename)]
+            members, unread = binary_members(opened)
             variant = read_variant_text(opened)
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         message = f"it is no zip archive that can be read ({error})"
         raise UsageError("not-a-wheel", message, origin=filename) from None
-    return sorted(members, key=lambda info: info.filename), variant
+    return members, unread, variant
 
 
 @dataclass(frozen=True, slots=True)

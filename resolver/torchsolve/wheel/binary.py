@@ -31,6 +31,8 @@ _IN_MEMORY = 16 * 1024 * 1024
 _THREADS = 2
 # The largest library of any torch wheel has 1.1 GB; deflate can make this of 4 MB.
 _MAX_MEMBER = 4 * 1024 * 1024 * 1024
+# The wheels that have most hold a few hundred.
+_MOST_MEMBERS = 4096
 _LIBRARY = re.compile(r"\.so(\.[0-9A-Za-z_]+)*$|\.pyd$")
 # Of a member: checksum, deflate, end, method, encryption (zipfile raises RuntimeError for that).
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -93,12 +95,23 @@ def _read_members(
     stream: IO[bytes], gpu: bool
 ) -> tuple[list[ElfFile], list[tuple[str, str]], str | None]:
     with zipfile.ZipFile(stream) as archive, ThreadPoolExecutor(_THREADS, "members") as pool:
-        members = [info for info in archive.infolist() if may_be_binary(info.filename)]
-        members.sort(key=lambda info: info.filename)
+        members, unread = binary_members(archive)
         found = pool.map(partial(_read_member, archive, gpu=gpu), members)
         files = [file for file in found if file is not None]
         label = read_variant_text(archive)
-    return files, [(file.member, file.unread) for file in files if file.unread], label
+    return files, [*unread, *((file.member, file.unread) for file in files if file.unread)], label
+
+
+def binary_members(
+    archive: zipfile.ZipFile,
+) -> tuple[list[zipfile.ZipInfo], list[tuple[str, str]]]:
+    """Members that may be ELF files, by name, and what is beyond the most that are read."""
+    found = [info for info in archive.infolist() if may_be_binary(info.filename)]
+    found.sort(key=lambda info: info.filename)
+    if len(found) <= _MOST_MEMBERS:
+        return found, []
+    why = f"it and {len(found) - _MOST_MEMBERS - 1} more come after {_MOST_MEMBERS} others"
+    return found[:_MOST_MEMBERS], [(found[_MOST_MEMBERS].filename, why)]
 
 
 def read_variant_text(archive: zipfile.ZipFile) -> str | None:
