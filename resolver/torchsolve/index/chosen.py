@@ -25,6 +25,7 @@ from torchsolve.model.package import IndexFile, IndexPage, PageFacts
 
 # A listing changes little from day to day; what was asked of it years ago need not stay.
 _MOST_MASKS = 256
+_HEAD = frozenset(("of", "prefix", "notes", "about", "undated", "masks"))
 # Between the rows of a choice: white space of a page's fields is made plain, so no row holds it.
 _AND = "\f"
 
@@ -40,7 +41,7 @@ class Chosen:
     def read(self, folder: str, name: NormalizedName, label: str, page: Entry) -> Choices | None:
         """The choices that were made from this page in this ``folder``; None where none were."""
         kept = self._cache.read(folder, name)
-        if kept is None or kept.head["of"] != page.head["digest"]:
+        if kept is None or not kept.head.keys() >= _HEAD or kept.head["of"] != page.head["digest"]:
             return None
         return self._opened(folder, name, label, kept)
 

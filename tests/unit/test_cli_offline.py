@@ -1,0 +1,71 @@
+"""Offline, and from a snapshot, no socket is opened: as the kernel sees it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.index_server import IndexServer
+from support.killed import chain, command
+
+
+def _runs(*line: str) -> bool:
+    """Whether the program is there, and may do what it is for."""
+    if shutil.which(line[0]) is None:
+        return False
+    return subprocess.run(line, capture_output=True, check=False).returncode == 0
+
+
+STRACE = ("strace", "-f", "-e", "trace=network")
+needs_strace = pytest.mark.skipif(not _runs("strace", "true"), reason="strace cannot trace here")
+needs_unshare = pytest.mark.skipif(
+    not _runs("unshare", "-r", "-n", "true"), reason="no namespace without a network here"
+)
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> list[str]:
+    """A resolve whose cache and snapshot are there; the index is not any more."""
+    asked = tmp_path / "requirements.txt"
+    asked.write_text("p0\n")
+    with IndexServer(chain(5)) as index:
+        line = command(asked, index.url, tmp_path / "cache", tmp_path / "pins")
+        subprocess.run([*line, "--snapshot", str(tmp_path / "a.snap")], check=True)
+    (tmp_path / "pins").unlink()
+    return line
+
+
+def _ends(tmp_path: Path) -> tuple[list[str], ...]:
+    snapshot = ["--from-snapshot", str(tmp_path / "a.snap"), "--cache-dir", str(tmp_path / "none")]
+    return (["--offline"], snapshot)
+
+
+def _sockets(tmp_path: Path, line: list[str], end: list[str]) -> list[str]:
+    log = tmp_path / "trace"
+    subprocess.run([*STRACE, "-o", str(log), *line, *end], check=False, capture_output=True)
+    return [row for row in log.read_text().splitlines() if "socket(" in row or "connect(" in row]
+
+
+@needs_strace
+def test_no_socket_is_opened(tmp_path: Path, line: list[str]) -> None:
+    for end in _ends(tmp_path):
+        assert _sockets(tmp_path, line, end) == []
+        assert (tmp_path / "pins").read_text().splitlines()[0] == "p0==3.0"
+        (tmp_path / "pins").unlink()
+
+
+@needs_strace
+def test_the_trace_would_show_one(tmp_path: Path, line: list[str]) -> None:
+    shutil.rmtree(tmp_path / "cache")
+    assert _sockets(tmp_path, line, [])
+
+
+@needs_unshare
+def test_there_need_be_no_network(tmp_path: Path, line: list[str]) -> None:
+    for end in _ends(tmp_path):
+        subprocess.run(["unshare", "-r", "-n", *line, *end], check=True, capture_output=True)
+        assert (tmp_path / "pins").read_text().splitlines()[0] == "p0==3.0"
+        (tmp_path / "pins").unlink()
