@@ -9,7 +9,6 @@ cache, and an offline run the same ones.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,16 +17,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT.parent / "resolver")]
-os.environ["PYTHONPATH"] = str(ROOT.parent / "resolver")
 
 from support.index_server import IndexServer  # noqa: E402 - after the path
-from support.killed import chain, command, kill_runs  # noqa: E402
+from support.killed import ENVIRON, chain, command, kill_runs  # noqa: E402
 
 ROUND = 10
 
 
 def run(line: list[str]) -> None:
-    subprocess.run(line, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(line, stdout=subprocess.DEVNULL, check=True, env=ENVIRON)
 
 
 def main() -> int:

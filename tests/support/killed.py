@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 from support.index_server import FakeFile
 from support.wheels import make_wheel
 from torchsolve.index.cache import Cache
+
+# A child finds torchsolve where this process does.
+ENVIRON = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def chain(length: int) -> dict[str, list[FakeFile]]:
@@ -48,7 +52,8 @@ def kill_runs(line: Sequence[str], runs: int, longest: float, cache: Path, seed:
     moments = random.Random(seed)  # noqa: S311 - no secret
     killed = 0
     for _ in range(runs):
-        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(line, stdout=quiet, stderr=quiet, env=ENVIRON)
         time.sleep(moments.uniform(0, longest))
         process.kill()
         killed += process.wait() < 0

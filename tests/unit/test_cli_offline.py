@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.index_server import IndexServer
-from support.killed import chain, command
+from support.killed import ENVIRON, chain, command
 
 
 def _runs(*line: str) -> bool:
@@ -33,7 +33,7 @@ def line(tmp_path: Path) -> list[str]:
     asked.write_text("p0\n")
     with IndexServer(chain(5)) as index:
         line = command(asked, index.url, tmp_path / "cache", tmp_path / "pins")
-        subprocess.run([*line, "--snapshot", str(tmp_path / "a.snap")], check=True)
+        subprocess.run([*line, "--snapshot", str(tmp_path / "a.snap")], check=True, env=ENVIRON)
     (tmp_path / "pins").unlink()
     return line
 
@@ -45,7 +45,9 @@ def _ends(tmp_path: Path) -> tuple[list[str], ...]:
 
 def _sockets(tmp_path: Path, line: list[str], end: list[str]) -> list[str]:
     log = tmp_path / "trace"
-    subprocess.run([*STRACE, "-o", str(log), *line, *end], check=False, capture_output=True)
+    subprocess.run(
+        [*STRACE, "-o", str(log), *line, *end], check=False, capture_output=True, env=ENVIRON
+    )
     return [row for row in log.read_text().splitlines() if "socket(" in row or "connect(" in row]
 
 
@@ -66,6 +68,8 @@ def test_the_trace_would_show_one(tmp_path: Path, line: list[str]) -> None:
 @needs_unshare
 def test_there_need_be_no_network(tmp_path: Path, line: list[str]) -> None:
     for end in _ends(tmp_path):
-        subprocess.run(["unshare", "-r", "-n", *line, *end], check=True, capture_output=True)
+        subprocess.run(
+            ["unshare", "-r", "-n", *line, *end], check=True, capture_output=True, env=ENVIRON
+        )
         assert (tmp_path / "pins").read_text().splitlines()[0] == "p0==3.0"
         (tmp_path / "pins").unlink()

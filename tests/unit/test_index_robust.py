@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.index_server import IndexServer
-from support.killed import chain, damaged, kill_runs
+from support.killed import ENVIRON, chain, damaged, kill_runs
 from torchsolve import pipeline
 from torchsolve.config import Settings
 from torchsolve.index.cache import Cache, Entry
@@ -41,7 +41,7 @@ def reader(index: IndexServer, cache: Path) -> list[str]:
 
 
 def answer(line: list[str]) -> str:
-    return subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(line, capture_output=True, text=True, check=True, env=ENVIRON).stdout
 
 
 def test_killed_runs_lose_nothing(tmp_path: Path) -> None:
@@ -58,7 +58,9 @@ def test_killed_runs_lose_nothing(tmp_path: Path) -> None:
 def test_two_processes_at_once_agree(tmp_path: Path) -> None:
     with IndexServer(chain(20)) as index:
         line = reader(index, tmp_path / "cache")
-        both = [subprocess.Popen(line, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        both = [
+            subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=ENVIRON) for _ in "12"
+        ]
         first, second = (process.communicate()[0] for process in both)
         assert first == second
         assert [process.returncode for process in both] == [0, 0]
