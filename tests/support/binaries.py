@@ -53,7 +53,7 @@ class Code:
     arch: int
     isa: tuple[int, int] = (0, 0)
     flags: int = 0x11
-    payload: bytes = field(default=b"\x7fELF1234")
+    payload: bytes = field(default=b"machine!")
 
     def header(self) -> bytes:
         minor, major = self.isa[1], self.isa[0]

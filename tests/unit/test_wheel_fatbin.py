@@ -77,6 +77,17 @@ def test_linked_device_code_serves_a_gpu_or_its_objects_do(tmp_path: Path) -> No
 
 
 @needs_compiler
+def test_machine_code_of_no_function_covers_nothing(tmp_path: Path) -> None:
+    # nvcc's last step adds such a file, for its own default architecture, to all that it links.
+    nothing = (b"\x7fELF" + bytes(60) + b"\0.shstrtab\0.nv.info\0").ljust(128, b"\0")
+    kernel = (b"\x7fELF" + bytes(60) + b"\0.shstrtab\0.text._Z4fillPi\0").ljust(128, b"\0")
+    added = fatbin([Code(2, 75, payload=nothing), Code(1, 75, (8, 7))])
+    found = gpu_of(tmp_path, fatbin([Code(2, 90, payload=kernel)]) + added)
+    assert found.sass == ("sm_75", "sm_90")
+    assert found.fatbins == (Fatbin(("sm_90",), ()),)
+
+
+@needs_compiler
 def test_no_gpu_code_and_code_that_was_not_asked_for(tmp_path: Path) -> None:
     data = library(tmp_path / "x.so", "int f() { return 1; }").read_bytes()
     assert read_elf(data, "x.so", gpu=True).gpu == GpuCode(fatbins=())

@@ -40,6 +40,8 @@ SECTIONS = (".nv_fatbin", _OBJECTS)
 # libtorch_cuda has 40,000 entries.
 _MAX_ENTRIES = 1_000_000
 _MAX_HEADER = 1024 * 1024
+# Of no function: 1,900 bytes for sm_75 of CUDA 12, 4,700 for sm_120 of CUDA 13.
+_EMPTY = 16 * 1024
 _FIRST_LOOK, _LARGEST_LOOK = 4096, 1024 * 1024
 
 
@@ -67,9 +69,13 @@ class _Found:
 
 @dataclass(slots=True)
 class _Fatbin:
-    """``separate``: an object of separate compilation, before the device linker."""
+    """``separate``: an object of separate compilation, before the device linker.
+
+    ``empty``: some of its machine code, which ``sass`` leaves out, has no function.
+    """
 
     separate: bool
+    empty: bool = False
     sass: set[str] = field(default_factory=set)
     ptx: set[str] = field(default_factory=set)
     lto: set[str] = field(default_factory=set)
@@ -101,6 +107,8 @@ def read_gpu(image: Image) -> GpuCode:
 
 def _profiles(fatbins: Sequence[_Fatbin]) -> tuple[Fatbin, ...]:
     """Fatbins with the same code as one; those without any are left out."""
+    # The PTX beside machine code of nothing is of the same source: of nothing.
+    fatbins = [one for one in fatbins if one.sass or not one.empty]
     plain = [one for one in fatbins if not one.separate]
     separate = [one for one in fatbins if one.separate]
     if separate:
@@ -195,7 +203,7 @@ def _read_fatbin(source: Source, at: int, end: int, found: _Found) -> int:
             for packed in _packed(source.read_at(entry_at, entry.head), entry.extension):
                 _note(found, packed)
         else:
-            _note(found, entry)
+            _note(found, entry, empty=_is_empty(source, entry, entry_at))
         entry_at = after
     return stop
 
@@ -224,7 +232,18 @@ def _packed(head: bytes, at: int) -> Iterator[_Entry]:
             at += -(-(12 + int.from_bytes(head[at + 4 : at + 8], "little")) // 8) * 8
 
 
-def _note(found: _Found, entry: _Entry) -> None:
+def _is_empty(source: Source, entry: _Entry, at: int) -> bool:
+    """Machine code of no function: what nvcc's last step adds to every library that it links.
+
+    It and what ``__CUDA_ARCH__`` leaves nothing of are ELF files of 2 to 5 KB, not compressed.
+    """
+    if entry.kind != _SASS or entry.size > _EMPTY or entry.flags & _COMPRESSED:
+        return False
+    body = source.read_at(at + entry.head, entry.size)
+    return body.startswith(b"\x7fELF") and b"\0.text." not in body
+
+
+def _note(found: _Found, entry: _Entry, *, empty: bool = False) -> None:
     found.entries += 1
     if found.entries > _MAX_ENTRIES:
         raise Unreadable(f"it has more than {_MAX_ENTRIES} entries of GPU code")
@@ -236,7 +255,8 @@ def _note(found: _Found, entry: _Entry) -> None:
         fatbin.ptx.add(f"compute_{name}")
     elif entry.kind == _SASS:
         found.sass.add(f"sm_{name}")
-        fatbin.sass.add(f"sm_{name}")
+        fatbin.empty |= empty
+        fatbin.sass |= set() if empty else {f"sm_{name}"}
     elif entry.kind == _LTO:
         found.lto.add(f"lto_{name}")
         fatbin.lto.add(f"lto_{name}")
