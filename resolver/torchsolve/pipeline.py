@@ -24,6 +24,7 @@ from torchsolve.indexes import find_indexes
 from torchsolve.links import with_links
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.outcome import Matrix, Resolution
+from torchsolve.model.preferences import Preferences
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
 from torchsolve.project.constraints import bounded
@@ -137,6 +138,7 @@ def _context(
             index_for=lambda url: client.with_torch(url, family if url else frozenset()),
             default_url=split_auth(wanted.default_url or default_index_url())[0],
             indexes=indexes.told(projects),
+            preferences=_preferences(settings, options),
             direct=Direct(client, options),
             prover=proofs if settings.reads_binaries else None,
             labels=proofs,
@@ -196,6 +198,14 @@ def _modules_of(client: IndexClient, name: str) -> tuple[str, ...] | None:
         return client.modules(wheels[0]) if wheels else None
     except UnknownError:
         return None
+
+
+def _preferences(settings: Settings, options: ReadOptions) -> Preferences:
+    if settings.lock is None or settings.upgrade:
+        return Preferences()
+    from torchsolve.project.preferences import read_preferences
+
+    return read_preferences(settings.lock, options, settings.upgrade_packages)
 
 
 def _cutoff(settings: Settings, projects: Sequence[ProjectFacts]) -> datetime | None:

@@ -70,6 +70,9 @@ _PROBLEM = (
     _option("no-binary", _MANY, "NAME", _ASK, "take no wheel of NAME, or :all:"),
     _option("only-binary", _MANY, "NAME", _ASK, "take no sdist of NAME, or :all:"),
     _option("group", _MANY, "NAME", _ASK, "a dependency group of the project"),
+    _option("lock", _ONE, "FILE", _ASK, "keep the pins of this lock where they hold"),
+    _option("upgrade", _FLAG, None, _ASK, "keep no earlier pins"),
+    _option("upgrade-package", _MANY, "NAME", _ASK, "keep no earlier pin of NAME"),
     _option("with", _MANY, "EXTRA", _ASK, "an extra of the project, or an optional import of it"),
     _option(
         "undeclared",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
     from torchsolve.report.plan_json import resolution_json
     from torchsolve.report.text import resolution_screen
 
+    settings = _keeping(settings, output)
     with view.progress() as progress:
         resolution = solve(projects, settings, progress, links=output is not None)
     for line in resolution.indexes if view.verbosity > 0 else ():
@@ -54,6 +56,14 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
         view.say("")
         view.say(_written(output, written))
         view.say(f"next        torchsolve build {output} && torchsolve smoke {output}")
+
+
+def _keeping(settings: Settings, output: Path | None) -> Settings:
+    """The lock that is there already is kept where it holds, unless another one was named."""
+    there = output / "pylock.toml" if output is not None else None
+    if settings.lock is not None or there is None or not there.is_file():
+        return settings
+    return replace(settings, lock=there)
 
 
 def _written(output: Path, names: tuple[str, ...]) -> str:

@@ -56,6 +56,8 @@ class Settings:
         from_snapshot: a recording to solve from, without an index.
         pins: where to write plain ``name==version`` lines.
         groups: dependency groups of the project (PEP 735) that are asked for.
+        lock: an earlier lock, whose pins are preferred; with ``-o DIR`` that of the folder.
+        upgrade: nothing is preferred; ``upgrade_packages``: these names are not.
         undeclared: whether imports that no requirement declares join the solve.
         verbosity: -1 quiet, 0 normal, 1 and 2 verbose.
     """
@@ -99,6 +101,9 @@ class Settings:
     weights: Literal["bake", "mount", "none"] = "mount"
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    lock: Path | None = None
+    upgrade: bool = False
+    upgrade_packages: tuple[str, ...] = ()
     undeclared: bool = True
     offline: bool = False
     cache_dir: Path = field(default_factory=_default_cache)

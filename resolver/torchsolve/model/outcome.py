@@ -24,6 +24,7 @@ class Resolution:
         chosen_because: why this cell and not an earlier one, one line each.
         witness: what the second engine said of the plan where it did not agree.
         indexes: where packages were looked for, and who said so, one line each.
+        kept: what was kept of an earlier lock and what was not; empty without one.
         asked: pin name and the evidence of each requirement on it, in the order of the pins.
     """
 
@@ -38,6 +39,7 @@ class Resolution:
     asked: tuple[tuple[str, Evidence], ...] = ()
     witness: str = ""
     indexes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def resolution_json(resolution: Resolution, checked: date | None = None) -> Json
         "tried": [_tried(outcome, book) for outcome in resolution.tried],
         "untried": resolution.untried,
         "indexes": [redact(line) for line in resolution.indexes],
+        "kept": list(resolution.kept),
         "chosen_because": list(resolution.chosen_because),
         "facts_checked": str(checked) if checked else None,
     }

@@ -30,6 +30,8 @@ VERDICT_STYLE = {
     "skipped": "yellow",
 }
 _LABEL_WIDTH = 8
+# Changes to an earlier lock that the screen shows; the JSON has all.
+_CHANGES = 10
 
 
 def resolution_screen(resolution: Resolution, checked: date | None = None) -> Screen:
@@ -306,10 +308,18 @@ def _undecided(resolution: Resolution) -> Block:
     return Block(rows, "Could not be decided" if rows else "")
 
 
+def _kept(resolution: Resolution) -> list[str]:
+    """What became of an earlier lock; its head, and a few changes."""
+    head, changes = resolution.kept[:1], resolution.kept[1:]
+    more = [f"  and {len(changes) - _CHANGES} more"] if len(changes) > _CHANGES else []
+    return [*head, *(f"  {line}" for line in changes[:_CHANGES]), *more]
+
+
 def _notes(resolution: Resolution) -> list[Block]:
     plan_notes = resolution.plan.notes if resolution.plan else ()
     notes = [note for project in resolution.projects for note in project.notes]
     lines = list(dict.fromkeys([*notes, *plan_notes]))
+    lines += _kept(resolution)
     if resolution.witness:
         lines.append(resolution.witness)
     if resolution.untried:

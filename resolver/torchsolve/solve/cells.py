@@ -20,6 +20,7 @@ from torchsolve.errors import UsageError
 from torchsolve.facts import Facts
 from torchsolve.facts.torch import TorchBuild, TorchRelease
 from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.preferences import Preferences
 from torchsolve.model.target import BaseImage, CellId, Target
 from torchsolve.model.version import CudaTag, PythonVersion, dotted_key
 
@@ -243,3 +244,16 @@ def _pairs(
     pairs.sort(key=lambda row: row[1], reverse=True)
     pairs.sort(key=lambda row: not row[0])
     return [(python, image) for _, python, image in pairs]
+
+
+def locked_first(cells: tuple[Cell, ...], locked: Preferences) -> tuple[Cell, ...]:
+    """The cell of an earlier lock before others, then those with its torch."""
+    torch = locked.versions.get("torch")
+    if locked.cell is None and torch is None:
+        return cells
+
+    def order(cell: Cell) -> tuple[bool, bool]:
+        own = cell.id.torch.public if cell.id.torch is not None else None
+        return (cell.id != locked.cell, torch is not None and own != torch.public)
+
+    return tuple(sorted(cells, key=order))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from torchsolve.config import Settings
 from torchsolve.facts import Facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.preferences import Preferences
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.solve.engine import Engine
 from torchsolve.solve.sources import DirectReader, Index, Prover
@@ -24,6 +25,7 @@ class Context:
         inventory: of the image that ``--base`` names.
         index_for: the index to ask; a torch index's URL sends the torch family there, None keeps
             all names on the default index.
+        preferences: what an earlier lock pinned.
         default_url: of the default index, for the lock.
         indexes: where packages are looked for and who said so, one line each.
         witnessed: whether a second engine is asked about the plan that is shown.
@@ -50,4 +52,5 @@ class Context:
     witnessed: bool = False
     prover: Prover | None = None
     indexes: tuple[str, ...] = ()
+    preferences: Preferences = field(default_factory=Preferences)
     labels: Prover | None = None

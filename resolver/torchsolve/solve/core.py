@@ -91,7 +91,7 @@ class _Search:
         """Decide a package; the nogood of the contradiction where that cannot be done."""
         state = self.state
         while True:
-            position = next(bits(state.domain(key)))
+            position = self.problem.first(key, state.domain(key))
             nogood = self.look_ahead(key, position)
             if nogood is None:
                 break

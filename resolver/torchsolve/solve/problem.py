@@ -142,6 +142,14 @@ class Problem:
         """The bounding facts of a package, as edges."""
         return tuple(self._bounds.get(split_key(key)[0], ()))
 
+    def first(self, key: str, mask: int) -> int:
+        """The option of a mask to try first: that of an earlier lock, else the newest."""
+        wanted = self.rules.preferred.get(split_key(key)[0])
+        if wanted is not None:
+            options = self.package(key).options
+            return next((i for i in bits(mask) if options[i].version == wanted), next(bits(mask)))
+        return next(bits(mask))
+
     # -- edges ---------------------------------------------------------------------------------
 
     def edges(self, key: str, position: int) -> tuple[Edge, ...]:
@@ -316,7 +324,8 @@ class Problem:
         """Read the metadata of the newest option that each edge admits, at once."""
         options = []
         for edge in edges:
-            first = next(bits(edge.mask & self.bound(edge.key)), None)
+            mask = edge.mask & self.bound(edge.key)
+            first = self.first(edge.key, mask) if mask else None
             if first is not None and (edge.key, first) not in self._edges:
                 options.append(self.package(edge.key).options[first])
         self.shelf.prefetch_metadata(options)

@@ -7,6 +7,7 @@ be chosen; that is how a conflict can name ``<python>`` or ``<glibc>`` beside re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -67,6 +68,7 @@ class Rules:
         overrides: name → the requirement that replaces all others on it (``--override``).
         no_deps: names whose edges are all dropped (``--no-deps NAME``).
         no_edges: ``(name, dependency)`` pairs dropped (``--no-deps NAME:DEP``).
+        preferred: name → version that is tried before newer ones (an earlier lock's).
         exclude_newer: files uploaded later do not exist.
         no_binary, only_binary: names; ``:all:`` stands for every name.
         wheels: a project's own wheels, by name.
@@ -78,6 +80,7 @@ class Rules:
     overrides: dict[NormalizedName, Requirement] = field(default_factory=dict)
     no_deps: frozenset[str] = frozenset()
     no_edges: frozenset[tuple[str, str]] = frozenset()
+    preferred: Mapping[str, Version] = field(default_factory=dict)
     exclude_newer: datetime | None = None
     no_binary: frozenset[str] = frozenset()
     only_binary: frozenset[str] = frozenset()

@@ -98,7 +98,10 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
     def _survivors(
         self, key: str, mask: int, known: Mapping[str, Iterator[Edge]]
     ) -> Iterator[Pick]:
-        first = 1 << self.preferred.get(key, 0) & mask
+        wanted = self.preferred.get(key)
+        if wanted is None and mask:
+            wanted = self.problem.first(key, mask)
+        first = (1 << wanted) & mask if wanted is not None else 0
         for position in (*bits(first), *bits(mask & ~first)):
             if not self._is_broken(key, position, known):
                 yield Pick(key, position)

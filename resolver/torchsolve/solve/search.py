@@ -22,7 +22,7 @@ from torchsolve.model.plan import (
 )
 from torchsolve.model.target import CellId, Target
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
-from torchsolve.solve.cells import Cell, plain_cells, torch_cells
+from torchsolve.solve.cells import Cell, locked_first, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.claims import by_trial, needs_toolkit
 from torchsolve.solve.conflict import explain
@@ -44,7 +44,7 @@ from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Fact, Question
 from torchsolve.solve.shared import choices, questions
 from torchsolve.solve.standin import by_table
-from torchsolve.solve.told import built_elsewhere, chosen_because, requirements_on_pins
+from torchsolve.solve.told import built_elsewhere, chosen_because, kept_pins, requirements_on_pins
 from torchsolve.solve.void import explain_void
 from torchsolve.solve.witness import witness
 
@@ -63,6 +63,7 @@ class Search:
             context.projects, settings, tables, context.cutoff, context.inventory
         )
         self._facts = project_facts(context.projects, context.comfyui, settings)
+        self._rules = replace(self._rules, preferred=context.preferences.versions)
         if context.inventory is not None:
             self._facts += kept_facts(context.inventory, tables.torch.family)
         self._answers: dict[tuple[Question, str | None], tuple[Problem, Answer]] = {}
@@ -137,6 +138,7 @@ class Search:
             requirements_on_pins(*picked) if picked is not None else (),
             witness(*picked) if picked is not None and self._context.witnessed else "",
             self._context.indexes,
+            kept_pins(self._context.preferences, outcome.plan),
         )
 
     def _void(self) -> Resolution:
@@ -173,6 +175,7 @@ class Search:
         cells = torch_cells(context.tables, context.settings, context.cutoff, devel=devel)
         if context.settings.policy == "tested":
             cells = by_trial(cells, context.projects)
+        cells = locked_first(cells, context.preferences)
         return tuple(sorted(cells, key=self._by_ptx)) if context.gpus else cells
 
     def _by_ptx(self, cell: Cell) -> bool:
@@ -192,7 +195,9 @@ class Search:
 
     def _plain(self) -> tuple[Cell, ...]:
         """Cells without torch; none where the first that is solved turns out to need it."""
-        cells = plain_cells(self._context.tables, self._context.settings)
+        context = self._context
+        cells = plain_cells(context.tables, context.settings)
+        cells = locked_first(cells, context.preferences)
         for cell in cells:
             outcome = self.try_cell(cell)
             if outcome.plan is not None:

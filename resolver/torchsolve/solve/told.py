@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from packaging.version import Version
+
 from torchsolve.config import Settings
 from torchsolve.facts import Facts
 from torchsolve.model.evidence import Evidence
-from torchsolve.model.plan import CellOutcome, Strategy
+from torchsolve.model.plan import CellOutcome, Plan, Strategy
+from torchsolve.model.preferences import Preferences
 from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Problem
 
@@ -44,6 +47,19 @@ def chosen_because(outcome: CellOutcome, settings: Settings, tables: Facts) -> t
     packaged = cell.python in plan.image.pythons
     why = f"{plan.image.os} packages it" if packaged else "--python"
     return (*lines, f"Python {cell.python}: {why}", f"image {plan.image.ref}: the smallest flavor")
+
+
+def kept_pins(earlier: Preferences, plan: Plan | None) -> tuple[str, ...]:
+    """How many pins of an earlier lock are in the plan again, and each that is not."""
+    if plan is None or not earlier.versions:
+        return ()
+    pinned = {pin.name: Version(pin.version) for pin in plan.pins}
+    common = earlier.versions.keys() & pinned.keys()
+    changed = sorted(name for name in common if pinned[name] != earlier.versions[name])
+    gone = sorted(earlier.versions.keys() - pinned.keys())
+    head = f"{len(common) - len(changed)} of {len(earlier.versions)} pins of {earlier.origin} kept"
+    lines = [f"{name} {earlier.versions[name]} → {pinned[name]}" for name in changed]
+    return (head, *lines, *(f"{name} {earlier.versions[name]} is not needed" for name in gone))
 
 
 def built_elsewhere(problem: Problem, picks: dict[str, int]) -> tuple[str, ...]:
