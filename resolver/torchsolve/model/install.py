@@ -83,11 +83,14 @@ class Scripted:
     Attributes:
         steps: in the order of execution.
         requirements: of the decided ``pip`` steps that run before a node does (claimed).
+        serves: PEP 503 names of other distributions that bring the same modules: an undeclared
+            import needs none of them beside these.
         notes: what was not read, and why.
     """
 
     steps: tuple[InstallStep, ...] = ()
     requirements: tuple[Declared, ...] = ()
+    serves: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
 

@@ -23,6 +23,12 @@ def distributions_of(module: str) -> tuple[str, ...]:
     return next(iter(below)) if len(below) == 1 else ()
 
 
+def alternatives_to(name: str) -> frozenset[str]:
+    """Other distributions that bring a module which this one brings."""
+    sharing = (names for names in _table().values() if name in names)
+    return frozenset(other for names in sharing for other in names) - {name}
+
+
 @cache
 def _table() -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}

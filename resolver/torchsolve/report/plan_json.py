@@ -14,6 +14,7 @@ from torchsolve.model.plan import CellOutcome, Conflict, DroppedEdge, Pin, Plan
 from torchsolve.model.project import ModelFile, ProjectFacts, WeightFile
 from torchsolve.report.links import links_json
 from torchsolve.report.redact import redact
+from torchsolve.report.surfaces import claims_json
 
 Json = dict[str, Any]
 
@@ -28,7 +29,7 @@ def resolution_json(resolution: Resolution, checked: date | None = None) -> Json
     document: Json = {
         "schema": "torchsolve.plan/1",
         "status": resolution.status.value,
-        "projects": [_project(project) for project in resolution.projects],
+        "projects": [_project(project, resolution.plan) for project in resolution.projects],
         "plan": plan_json(plan, book) if plan else None,
         "disagreements": _disagreements(plan.disagreements if plan else (), book),
         "conflict": _conflict(resolution.conflict, book) if resolution.conflict else None,
@@ -48,7 +49,7 @@ def matrix_json(matrix: Matrix, checked: date | None = None) -> Json:
     book = Ledger()
     document: Json = {
         "schema": "torchsolve.matrix/1",
-        "projects": [_project(project) for project in matrix.projects],
+        "projects": [_project(project, None) for project in matrix.projects],
         "cells": [_matrix_cell(outcome, book) for outcome in matrix.cells],
         "facts_checked": str(checked) if checked else None,
     }
@@ -128,7 +129,9 @@ def _ids(evidence: Iterable[Evidence], ledger: Ledger) -> list[str]:
     return [ledger.id(fact) for fact in evidence]
 
 
-def _project(project: ProjectFacts) -> Json:
+def _project(project: ProjectFacts, plan: Plan | None) -> Json:
+    nodes = plan.nodes if plan else ()
+    node = next((node for node in nodes if node.name == project.name), None)
     return {
         "name": project.name,
         "reference": redact(project.reference),
@@ -139,6 +142,7 @@ def _project(project: ProjectFacts) -> Json:
         "wheels": [_place(wheel.file) for wheel in project.wheels],
         "foreign_wheels": list(project.foreign),
         "notes": list(project.notes),
+        **claims_json(project, node),
     }
 
 

@@ -13,6 +13,7 @@ from torchsolve.model.project import ProjectFacts, WheelFact
 from torchsolve.report.links import link_block, unknown_libraries
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
+from torchsolve.report.surfaces import import_lines, surface_blocks
 
 VERDICT_STYLE = {
     "proven": "bold green",
@@ -49,6 +50,7 @@ def resolution_screen(resolution: Resolution, checked: date | None = None) -> Sc
         *_wheel_blocks(resolution.projects, plan),
         _disagreements(plan),
         _companions(plan),
+        *surface_blocks(plan),
         link_block(plan),
         _not_layered(resolution),
         _undecided(resolution),
@@ -98,9 +100,8 @@ def _plan_block(plan: Plan, resolution: Resolution, checked: date | None) -> Blo
     for label, lines in parts:
         for number, line in enumerate(lines(plan)):
             rows.append(row("" if number else label, line))
-    undeclared = [str(d.requirement) for p in resolution.projects for d in p.undeclared]
-    if undeclared:
-        rows.append(row("imports", f"declared nowhere: {' '.join(sorted(undeclared))}"))
+    for number, line in enumerate(import_lines(resolution.projects, plan)):
+        rows.append(row("" if number else "imports", line))
     if checked is not None:
         rows.append(row("facts", f"tables of {checked}"))
     labelled = tuple((Cell(f"{first.text:<{_LABEL_WIDTH}}", "dim"), *rest) for first, *rest in rows)

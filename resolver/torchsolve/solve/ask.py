@@ -18,7 +18,7 @@ from torchsolve.model.project import ComfyUI, ProjectFacts, WheelFact
 from torchsolve.model.proof import Place
 from torchsolve.model.version import PythonVersion
 from torchsolve.solve.cells import Cell
-from torchsolve.solve.claims import scripted_requirements
+from torchsolve.solve.claims import scripted_requirements, served_imports
 from torchsolve.solve.question import Companion, Fact, FactKind, Question, Rules
 
 
@@ -64,6 +64,8 @@ def ask(
 ) -> Question:
     """The question of one cell, with what the scripts of ``projects`` claim there."""
     claimed = scripted_requirements(projects, cell) if settings.undeclared else ()
+    served = served_imports(projects, cell) if claimed else frozenset()
+    facts = tuple(fact for fact in facts if fact.evidence not in served)
     own = [
         *_demands(claimed),
         Fact(FactKind.PYTHON, cell.python_fact),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from torchsolve.errors import UsageError
+from torchsolve.model.evidence import Evidence
 from torchsolve.model.install import InstallTarget, Scripted
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import NodeSource
@@ -28,6 +30,16 @@ def scripted(project: ProjectFacts, cell: Cell) -> Scripted:
 def scripted_requirements(projects: Iterable[ProjectFacts], cell: Cell) -> tuple[Declared, ...]:
     """Claimed requirements of all scripts, in the cell."""
     return tuple(row for project in projects for row in scripted(project, cell).requirements)
+
+
+def served_imports(projects: Iterable[ProjectFacts], cell: Cell) -> frozenset[Evidence]:
+    """Undeclared imports that a script serves by another distribution (onnxruntime-gpu)."""
+    return frozenset(
+        declared.evidence
+        for project in projects
+        for declared in project.undeclared
+        if canonicalize_name(declared.requirement.name) in scripted(project, cell).serves
+    )
 
 
 def node_sources(projects: Iterable[ProjectFacts], cell: Cell) -> Iterator[NodeSource]:

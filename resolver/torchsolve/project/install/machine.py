@@ -69,6 +69,17 @@ class Machine(Statements):
         self.called: set[int] = set()
         self.left = STEPS
         self._depth = 0
+        self._helpers: list[tuple[int, bool]] = []
+
+    @property
+    def origin(self) -> tuple[str, int]:
+        """File and line of what runs now; of a helper that takes arguments, of the call to it."""
+        number = len(self.lines)
+        for depth, takes in reversed(self._helpers):
+            if not takes or not depth:
+                break
+            number = depth
+        return self.lines[number - 1]
 
     def step(self) -> None:
         """Counts. Raises ExhaustedError."""
@@ -134,9 +145,11 @@ class Machine(Statements):
             return self.expressions.value(function.node.body, inner)
         self._depth += 1
         self.frames.append(Frame())
+        self._helpers.append((len(self.lines), _takes_arguments(function.node)))
         try:
             return self._result(function.node, inner)
         finally:
+            self._helpers.pop()
             self.frames.pop()
             self._depth -= 1
 
@@ -269,6 +282,11 @@ class Machine(Statements):
                 scope.names[bound] = (
                     self._world.attribute(dotted) if not node.level else Open(bound)
                 )
+
+
+def _takes_arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    return bool(node.args.vararg or node.args.kwarg or set(names) - {"self", "cls"})
 
 
 def _module(scope: Scope) -> Scope:

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.install import InstallStep, InstallTarget, Phase, Scripted, StepKind
 from torchsolve.model.package import Declared
+from torchsolve.project.distributions import alternatives_to
 from torchsolve.project.install import known
 from torchsolve.project.install.commands import Command
 from torchsolve.project.install.configs import configured, read_yaml
@@ -109,7 +110,9 @@ class _Run:
             if file not in self._ran:
                 self._script(file, Phase.IMPORT, calls=True)
         steps = _once(self._steps)
-        return Scripted(tuple(steps), tuple(self._requirements(steps)), tuple(self._notes))
+        wanted = tuple(self._requirements(steps))
+        served = (alternatives_to(canonicalize_name(row.requirement.name)) for row in wanted)
+        return Scripted(tuple(steps), wanted, frozenset().union(*served), tuple(self._notes))
 
     def _script(self, file: str, phase: Phase, *, calls: bool) -> None:
         self._machine, self._phase = Machine(self, main=phase is Phase.INSTALL), phase
@@ -303,7 +306,7 @@ class _Run:
             return
         if command.file is not None and self._from_file(command, folder):
             return
-        file, line = self._machine.lines[-1]
+        file, line = self._machine.origin
         guards = self._machine.guards
         place = self._place(command, folder)
         is_open = "{" in command.what

@@ -1,0 +1,37 @@
+"""What the README says of a project's install scripts and other surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torchsolve.emit.escape import code, markdown
+from torchsolve.model.plan import NodeSource, Plan
+from torchsolve.model.told import deed, state
+
+_MOST = 40
+
+
+def surface_lines(plan: Plan) -> list[str]:
+    """List items, by project; none where there is nothing to say."""
+    return [line for node in plan.nodes for line in _of(node, plan)]
+
+
+def _of(node: NodeSource, plan: Plan) -> Iterator[str]:
+    for step in node.steps[:_MOST]:
+        what = f"{step.kind.value} {code(deed(step))}"
+        yield f"- {code(step.origin)} {what}: {markdown(state(step, plan))}"
+    if len(node.steps) > _MOST:
+        yield f"- {len(node.steps) - _MOST} more steps of scripts"
+    for surface in node.surfaces:
+        yield f"- {code(surface.place)}: {markdown(surface.says)}"
+    for tool in node.compiles:
+        when = "when it is imported" if tool.at_import else "when a node runs"
+        yield f"- {code(tool.origin)}: {code(tool.what)} compiles {when}; needs nvcc"
+    for trial in node.tested:
+        parts = (("torch", trial.torch), ("CUDA", trial.cuda), ("Python", trial.python))
+        text = ", ".join(f"{label} {value}" for label, value in parts if value)
+        yield f"- {code(trial.origin)} says that it was tried with {markdown(text)}"
+    optional = sorted({entry.name for entry in node.optional if entry.name})
+    if optional:
+        names = ", ".join(code(name) for name in optional)
+        yield f"- imports that may be missing, for a feature each: {names}"

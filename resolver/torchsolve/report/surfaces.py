@@ -1,0 +1,110 @@
+"""What a project's source claims of its installation, as blocks of a screen and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from torchsolve.model.install import InstallStep
+from torchsolve.model.plan import NodeSource, Plan
+from torchsolve.model.project import ProjectFacts
+from torchsolve.model.surface import OptionalImport, TestedWith
+from torchsolve.model.told import deed, state
+from torchsolve.report.redact import redact
+from torchsolve.report.screen import Block, Row, row
+
+_MOST = 16
+
+
+def import_lines(projects: Iterable[ProjectFacts], plan: Plan) -> list[str]:
+    """Imports that nothing declares: those that the plan has for them alone, and the rest."""
+    alone: list[str] = []
+    brought: list[str] = []
+    for project in projects:
+        for declared in project.undeclared:
+            pin = plan.pin(declared.requirement.name)
+            others = set(pin.requested_by) - {project.name} if pin else set()
+            (brought if others else alone).append(str(declared.requirement))
+    lines = [f"declared nowhere: {' '.join(sorted(set(alone)))}"] if alone else []
+    if brought:
+        lines.append(f"declared nowhere, brought by others: {' '.join(sorted(set(brought)))}")
+    optional = {o.name for p in projects for o in p.optional if o.name and not plan.pin(o.name)}
+    if optional:
+        lines.append(f"may be missing: {' '.join(sorted(optional))}    --with NAME adds one")
+    return lines
+
+
+def surface_blocks(plan: Plan) -> list[Block]:
+    """Steps of scripts, other surfaces and trials; none where there is nothing to say."""
+    steps = [r for node in plan.nodes for r in _first(node.steps, lambda s: _step_row(s, plan))]
+    listed = [
+        row(surface.place, redact(surface.says))
+        for node in plan.nodes
+        for surface in node.surfaces[:_MOST]
+    ]
+    tried = [row(trial.origin, trial_text(trial)) for node in plan.nodes for trial in node.tested]
+    blocks = (
+        ("Install scripts, read and never run", steps),
+        ("Also says how to install it; listed, not followed", listed),
+        ("Says that it was tried with (claimed; --policy tested follows it)", tried[:_MOST]),
+    )
+    return [Block(tuple(rows), heading) for heading, rows in blocks if rows]
+
+
+def _first(steps: tuple[InstallStep, ...], shown: Any) -> Iterator[Row]:
+    yield from (shown(step) for step in steps[:_MOST])
+    if len(steps) > _MOST:
+        yield row("…", f"{len(steps) - _MOST} more steps: --json lists them", "")
+
+
+def _step_row(step: InstallStep, plan: Plan) -> Row:
+    return row(step.origin, redact(f"{step.kind.value} {deed(step)}"), state(step, plan))
+
+
+def trial_text(trial: TestedWith) -> str:
+    """``torch 2.7.0 · CUDA 12.8 · Python 3.11``."""
+    parts = (("torch", trial.torch), ("CUDA", trial.cuda), ("Python", trial.python))
+    return " · ".join(f"{label} {value}" for label, value in parts if value)
+
+
+def claims_json(project: ProjectFacts, node: NodeSource | None) -> dict[str, Any]:
+    """Keys for a project; ``install`` only where a plan gives the target."""
+    return {
+        "optional": [_optional(entry) for entry in project.optional],
+        "install": [_step(step) for step in node.steps] if node else [],
+        "surfaces": [
+            {"kind": s.kind.value, "place": s.place, "says": redact(s.says)}
+            for s in project.surfaces
+        ],
+        "tested": [
+            {"torch": t.torch, "cuda": t.cuda, "python": t.python, "origin": t.origin}
+            for t in project.tested
+        ],
+        "compiles": [
+            {"what": c.what, "origin": c.origin, "at_import": c.at_import} for c in project.compiles
+        ],
+    }
+
+
+def _optional(entry: OptionalImport) -> dict[str, Any]:
+    return {
+        "module": entry.module,
+        "distribution": entry.name,
+        "origin": entry.origin,
+        "why": entry.why,
+    }
+
+
+def _step(step: InstallStep) -> dict[str, Any]:
+    return {
+        "kind": step.kind.value,
+        "phase": step.phase.value,
+        "what": redact(step.what),
+        "place": step.place,
+        "options": [redact(option) for option in step.options],
+        "unless": list(step.unless),
+        "when": list(step.when),
+        "decided": step.decided,
+        "why": step.why,
+        "origin": step.origin,
+    }
