@@ -11,7 +11,7 @@ from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.link import Links
 from torchsolve.model.package import IndexFile
 from torchsolve.model.project import ComfyUI, ModelFile, SourceLocation
-from torchsolve.model.surface import OptionalImport, Surface, TestedWith, Toolchain
+from torchsolve.model.surface import OptionalImport, Surface, Trial, Toolchain
 from torchsolve.model.target import BaseImage, CellId
 
 
@@ -140,7 +140,7 @@ class NodeSource:
     steps: tuple[InstallStep, ...] = ()
     surfaces: tuple[Surface, ...] = ()
     optional: tuple[OptionalImport, ...] = ()
-    tested: tuple[TestedWith, ...] = ()
+    tested: tuple[Trial, ...] = ()
     compiles: tuple[Toolchain, ...] = ()
 
 

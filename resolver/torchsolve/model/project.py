@@ -9,7 +9,7 @@ from enum import Enum
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.install import Installer
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
-from torchsolve.model.surface import OptionalImport, Surface, TestedWith, Toolchain
+from torchsolve.model.surface import OptionalImport, Surface, Trial, Toolchain
 
 
 class ProjectKind(Enum):
@@ -211,7 +211,7 @@ class ProjectFacts:
     optional: tuple[OptionalImport, ...] = ()
     installer: Installer | None = None
     surfaces: tuple[Surface, ...] = ()
-    tested: tuple[TestedWith, ...] = ()
+    tested: tuple[Trial, ...] = ()
     compiles: tuple[Toolchain, ...] = ()
 
     @property

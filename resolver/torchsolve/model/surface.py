@@ -37,7 +37,7 @@ class Surface:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedWith:
+class Trial:
     """What a README or a Dockerfile says that the project was tried with (claimed).
 
     Attributes:

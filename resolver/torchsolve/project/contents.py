@@ -11,7 +11,7 @@ from torchsolve.facts import load_facts
 from torchsolve.model.install import Installer
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
-from torchsolve.model.surface import OptionalImport, Surface, TestedWith, Toolchain
+from torchsolve.model.surface import OptionalImport, Surface, Trial, Toolchain
 from torchsolve.project import compiled
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.install.script import ScriptReader
@@ -33,7 +33,7 @@ class Contents:
     imported: frozenset[str] | None = None
     installer: Installer | None = None
     surfaces: tuple[Surface, ...] = ()
-    tested: tuple[TestedWith, ...] = ()
+    tested: tuple[Trial, ...] = ()
     compiles: tuple[Toolchain, ...] = ()
     notes: tuple[str, ...] = ()
 

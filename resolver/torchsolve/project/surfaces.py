@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from torchsolve.model.surface import Surface, SurfaceKind, TestedWith
+from torchsolve.model.surface import Surface, SurfaceKind, Trial
 from torchsolve.project import compiled, tested
 from torchsolve.project.scan.sources import Sources
 
@@ -44,9 +44,9 @@ class SurfaceReader:
         ]
         return tuple(found)
 
-    def tested(self) -> tuple[TestedWith, ...]:
+    def tested(self) -> tuple[Trial, ...]:
         """What READMEs of the root and Dockerfiles say."""
-        found: list[TestedWith] = []
+        found: list[Trial] = []
         for path in self.paths:
             name = PurePosixPath(path).name
             if "/" not in path and _README.fullmatch(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from torchsolve.model.surface import TestedWith
+from torchsolve.model.surface import Trial
 
 # Words of a line that reports a trial or names what is meant to be used.
 _TRIAL = re.compile(
@@ -30,7 +30,7 @@ _TABLE = re.compile(r"^\s*\|")
 _MOST = 20
 
 
-def in_readme(path: str, text: str) -> tuple[TestedWith, ...]:
+def in_readme(path: str, text: str) -> tuple[Trial, ...]:
     """Lines and table rows that name torch, CUDA or Python beside a word of trial.
 
     A row of a table counts where its head or the line before it speaks of a trial.
@@ -46,18 +46,18 @@ def in_readme(path: str, text: str) -> tuple[TestedWith, ...]:
     return tuple(found[:_MOST])
 
 
-def _named(origin: str, line: str) -> TestedWith | None:
+def _named(origin: str, line: str) -> Trial | None:
     torch, cuda, python = _TORCH.search(line), _CUDA.search(line), _PYTHON.search(line)
     if not torch and not (cuda and python):
         return None
     toolkit = (cuda[1] or f"{cuda[2][:2]}.{cuda[2][2]}") if cuda else None
-    return TestedWith(origin, torch and torch[1], toolkit, python and python[1])
+    return Trial(origin, torch and torch[1], toolkit, python and python[1])
 
 
-def in_dockerfile(path: str, text: str) -> tuple[TestedWith, ...]:
+def in_dockerfile(path: str, text: str) -> tuple[Trial, ...]:
     """The base image and the torch that a Dockerfile installs."""
     values: dict[str, str] = {}
-    found: list[TestedWith] = []
+    found: list[Trial] = []
     for number, line in enumerate(text.splitlines(), start=1):
         argument = _ARG.match(line)
         if argument:
@@ -66,16 +66,16 @@ def in_dockerfile(path: str, text: str) -> tuple[TestedWith, ...]:
     return tuple(found[:_MOST])
 
 
-def _of_line(origin: str, line: str, values: dict[str, str]) -> Iterator[TestedWith]:
+def _of_line(origin: str, line: str, values: dict[str, str]) -> Iterator[Trial]:
     base = _FROM.match(line)
     if base:
         image = re.sub(r"\$\{?(\w+)\}?", lambda m: values.get(m[1], m[0]), base[1])
         tag = _TAGGED.search(image)
         if tag:
-            yield TestedWith(origin, tag[2], tag[1] or tag[3])
+            yield Trial(origin, tag[2], tag[1] or tag[3])
         return
     torch = re.search(r"(?<![\w-])torch==(\d+\.\d+(?:\.\d+)?)(?:\+cu(\d{3}))?", line)
     if torch:
         page = re.search(r"/whl/cu(\d{3})", line)
         digits = torch[2] or (page[1] if page else None)
-        yield TestedWith(origin, torch[1], f"{digits[:2]}.{digits[2]}" if digits else None)
+        yield Trial(origin, torch[1], f"{digits[:2]}.{digits[2]}" if digits else None)

@@ -8,7 +8,7 @@ from typing import Any
 from torchsolve.model.install import InstallStep
 from torchsolve.model.plan import NodeSource, Plan
 from torchsolve.model.project import ProjectFacts
-from torchsolve.model.surface import OptionalImport, TestedWith
+from torchsolve.model.surface import OptionalImport, Trial
 from torchsolve.model.told import deed, state
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Row, row
@@ -61,7 +61,7 @@ def _step_row(step: InstallStep, plan: Plan) -> Row:
     return row(step.origin, redact(f"{step.kind.value} {deed(step)}"), state(step, plan))
 
 
-def trial_text(trial: TestedWith) -> str:
+def trial_text(trial: Trial) -> str:
     """``torch 2.7.0 · CUDA 12.8 · Python 3.11``."""
     parts = (("torch", trial.torch), ("CUDA", trial.cuda), ("Python", trial.python))
     return " · ".join(f"{label} {value}" for label, value in parts if value)

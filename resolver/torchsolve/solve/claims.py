@@ -13,7 +13,7 @@ from torchsolve.model.install import InstallTarget, Scripted
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import NodeSource
 from torchsolve.model.project import ProjectFacts, ProjectKind
-from torchsolve.model.surface import TestedWith
+from torchsolve.model.surface import Trial
 from torchsolve.solve.cells import Cell
 
 
@@ -93,13 +93,13 @@ def by_trial(cells: Sequence[Cell], projects: Iterable[ProjectFacts]) -> tuple[C
     return tuple(sorted(cells, key=lambda cell: min(_distance(cell, t) for t in trials)))
 
 
-def _distance(cell: Cell, trial: TestedWith) -> tuple[int, int, int]:
+def _distance(cell: Cell, trial: Trial) -> tuple[int, int, int]:
     cuda = int(trial.cuda is not None and cell.id.cuda.dotted != trial.cuda)
     python = int(trial.python is not None and str(cell.id.python) != trial.python)
     return (_torch_distance(cell, trial), cuda, python)
 
 
-def _torch_distance(cell: Cell, trial: TestedWith) -> int:
+def _torch_distance(cell: Cell, trial: Trial) -> int:
     """0: this release, or this minor where no more is said; else by minors away."""
     if cell.id.torch is None or trial.torch is None:
         return 1000
