@@ -11,7 +11,7 @@ from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.link import Links
 from torchsolve.model.package import IndexFile
 from torchsolve.model.project import ComfyUI, ModelFile, SourceLocation
-from torchsolve.model.surface import OptionalImport, Surface, Trial, Toolchain
+from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 from torchsolve.model.target import BaseImage, CellId
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.install import Installer
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
-from torchsolve.model.surface import OptionalImport, Surface, Trial, Toolchain
+from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 
 
 class ProjectKind(Enum):

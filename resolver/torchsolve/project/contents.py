@@ -11,7 +11,7 @@ from torchsolve.facts import load_facts
 from torchsolve.model.install import Installer
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
-from torchsolve.model.surface import OptionalImport, Surface, Trial, Toolchain
+from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 from torchsolve.project import compiled
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.install.script import ScriptReader
