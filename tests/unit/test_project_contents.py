@@ -98,8 +98,8 @@ def test_a_local_name_by_sys_path_is_nobodys_distribution(tmp_path: Path) -> Non
         tmp_path / "node",
         {
             "__init__.py": "import sys, os\nHERE = os.path.dirname(__file__)\n"
-            "sys.path.append(os.path.join(HERE, 'modules'))\nimport pack.core\nimport helper_of_mine\n"
-            + NODE,
+            "sys.path.append(os.path.join(HERE, 'modules'))\n"
+            "import pack.core\nimport helper_of_mine\n" + NODE,
             "modules/pack/core.py": "import piexif\n",
             "vendor/helper_of_mine/__init__.py": "",
         },
