@@ -120,6 +120,13 @@ def test_a_plugin_that_nothing_opens_does_not_bother_a_person(site: Site) -> Non
     assert found.told() == []
 
 
+def test_a_back_end_for_other_makers_gpus_does_not_bother_a_person(site: Site) -> None:
+    site.add("a", "a/_hip.abi3.so", site.absent("libamdhip64.so.7"))
+    found = check_links(site.wheels, Surroundings(Host()))
+    assert issues(found.issues, LinkKind.LIBRARY) == [("libamdhip64.so.7", ("a",))]
+    assert found.told() == []
+
+
 def test_of_alternatives_one_that_opens_is_enough(site: Site) -> None:
     for major in (4, 6):
         needed = site.absent(f"libavutil.so.{50 + major}")
@@ -129,6 +136,17 @@ def test_of_alternatives_one_that_opens_is_enough(site: Site) -> None:
     one = check_links(site.wheels, Surroundings(Host(), packaged=frozenset({"libavutil.so.56"})))
     assert issues(one.issues, LinkKind.LIBRARY) == []
     assert [need.soname for need in one.system] == ["libavutil.so.56"]
+
+
+def test_of_alternatives_the_one_whose_library_another_wheel_brings_is_opened(site: Site) -> None:
+    """bitsandbytes has a library for each CUDA, and its RUNPATH leads to none of them."""
+    soname = "libcudart.so.12"
+    brought = site.add("nvidia-x", f"nvidia/x/lib/{soname}", soname=soname)
+    site.add("bnb", "bnb/libbnb_cuda118.so", site.absent("libcudart.so.11.0"))
+    site.add("bnb", "bnb/libbnb_cuda128.so", brought)
+    found = check_links(site.wheels, Surroundings(Host()))
+    assert issues(found.issues, LinkKind.LIBRARY) == []
+    assert issues(found.issues, LinkKind.MAJORS) == []
 
 
 def test_what_another_wheel_brings_out_of_the_loaders_sight_is_hidden(site: Site) -> None:
@@ -149,6 +167,7 @@ def test_a_builders_folder_in_a_search_path_is_reported(site: Site) -> None:
     told = issues(found.issues, LinkKind.PATH)
     assert told == [("/home/mike/env/lib", ("a",)), ("/opt/build/lib", ("a",))]
     assert [wheels for wheels, _ in found.told()] == [("a",)]
+    assert found.told(frozenset({"b"})) == []
 
 
 def binary(*files: ElfFile) -> WheelBinary:

@@ -22,7 +22,7 @@ from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.engine import Answer, Engine, Infeasible, Solved
 from torchsolve.solve.packages import Library
 from torchsolve.solve.problem import Problem
-from torchsolve.solve.question import Question, Rules
+from torchsolve.solve.question import Fact, FactKind, Question, Rules
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
 from torchsolve.solve.sources import Prover
 
@@ -48,10 +48,14 @@ class Refuter:
 
     refuted: Collection[str]
     asked: list[str] = field(default_factory=list)
+    new: Collection[str] = ()
 
     def proof(self, file: IndexFile, place: Place, python: PythonVersion) -> Proof:
         label = f"{file.name} {file.version}"
         self.asked.append(label)
+        if label in self.new and place.libstdcxx is not None:
+            said = "does not load on torch 2.9.1: libstdc++.so.6 of the host has no GLIBCXX_3.4.40"
+            return Proof(WheelVerdict.REFUTED, Evidence(label, said, Strength.PROVEN, "0123 a.so"))
         verdict = WheelVerdict.REFUTED if label in self.refuted else WheelVerdict.LOADS
         said = f"{verdict.value} on torch {place.torch} and {python}"
         return Proof(verdict, Evidence(label, said, Strength.PROVEN, "0123 a.so _Zsymbol"))
@@ -109,6 +113,20 @@ def test_what_the_binary_says_stands_beside_what_metadata_says(engine: Engine) -
     assert isinstance(answer, Infeasible)
     conflict, _ = explain(asked, lambda q: solve(q, refuter, engine), "a-cell")
     assert any("kernels 1.0 → refuted on torch 2.8.0" in str(fact) for fact in conflict.facts)
+
+
+@engines
+def test_a_conflict_by_libstdcxx_names_it(engine: Engine) -> None:
+    """The image's C library is another matter: ``<glibc>`` would send people the wrong way."""
+    refuter = Refuter((), new={"kernels 1.2"})
+    asked = asked_at("2.9.1", "kernels==1.2")
+    glibc = Evidence("<glibc>", "is 2.39 in ubuntu24.04", Strength.DECLARED, "--image")
+    asked = replace(asked, facts=(*asked.facts, Fact(FactKind.GLIBC, glibc)))
+    conflict, _ = explain(asked, lambda q: solve(q, refuter, engine), "a-cell")
+    assert conflict.reference == "libstdcxx-too-old"
+    told = [str(fact) for fact in conflict.facts]
+    assert "<libstdcxx> → has GLIBCXX_3.4.33 at most in ubuntu24.04 [--image]" in told
+    assert not any("<glibc>" in line for line in told)
 
 
 @engines

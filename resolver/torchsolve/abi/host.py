@@ -10,6 +10,11 @@ SYSTEM = re.compile(
     r"|libstdc\+\+\.so\.6|libgcc_s\.so\.1"
 )
 DRIVER = re.compile(r"lib(cuda|cudadebugger|nvcuvid|nvoptix|nvidia-[\w-]+)\.so(\.\d+)*")
+# What the runtimes of other makers' GPUs bring: AMD's ROCm, Intel's oneAPI.
+OTHER_MAKERS = re.compile(
+    r"lib(amdhip64|hip\w+|hsa-runtime64|hsakmt|roc\w+|rccl|MIOpen|migraphx\w*|sycl|ze_loader"
+    r"|ur_loader|OpenCLIntel)[-\w]*\.so(\.\d+)*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +47,8 @@ def is_system(soname: str) -> bool:
 def is_driver(soname: str) -> bool:
     """A library that the NVIDIA driver brings and no image or wheel may."""
     return bool(DRIVER.fullmatch(soname))
+
+
+def is_other_makers(soname: str) -> bool:
+    """A library of AMD's or Intel's GPU runtime: who needs it is a back end for their GPUs."""
+    return bool(OTHER_MAKERS.fullmatch(soname))

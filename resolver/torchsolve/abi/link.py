@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from torchsolve.abi.closure import Closure, Need, Siblings, closure, installed
-from torchsolve.abi.host import Host, is_driver, is_system
+from torchsolve.abi.host import Host, is_driver, is_other_makers, is_system
 from torchsolve.abi.link_copies import copies, majors, overlaps
 from torchsolve.abi.versions import lacks
 from torchsolve.abi.view import ReleaseView
@@ -224,6 +224,9 @@ def _reached(linker: Linker, name: str) -> frozenset[str]:
 
 def _look(linker: Linker, name: str, file: ElfFile, reached: bool, book: _Book) -> None:
     around = linker.around
+    if any(map(is_other_makers, file.needed)):
+        # A back end that Python code passes over on NVIDIA's GPUs.
+        reached = False
     for lack in linker.missing(name, file):
         if lack.hidden_in:
             # A library that others open finds what these have opened before it.

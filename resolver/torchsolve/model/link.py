@@ -93,11 +93,15 @@ class Links:
     issues: tuple[LinkIssue, ...] = ()
     system: tuple[SystemNeed, ...] = ()
 
-    def told(self) -> list[tuple[tuple[str, ...], str]]:
-        """``(wheels, finding)`` for people: what matters, worst first, alike ones in one line."""
+    def told(self, paths_of: frozenset[str] | None = None) -> list[tuple[tuple[str, ...], str]]:
+        """``(wheels, finding)`` for people: what matters, worst first, alike ones in one line.
+
+        ``paths_of``: the wheels whose search paths are of interest; None: all.
+        """
         groups: dict[tuple[LinkKind, tuple[str, ...], str], list[str]] = defaultdict(list)
         for issue in self.issues:
-            if issue.matters:
+            told = paths_of is None or not paths_of.isdisjoint(issue.wheels)
+            if issue.matters and (told or issue.kind is not LinkKind.PATH):
                 groups[issue.kind, issue.wheels, issue.detail].append(issue.subject)
         kinds = list(LinkKind)
         ordered = sorted(groups.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1:]))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from torchsolve.model.link import Links
-from torchsolve.model.plan import Plan
+from torchsolve.model.plan import Layer, Plan
 from torchsolve.report.screen import Block, row
 
 
@@ -26,7 +26,8 @@ def link_block(plan: Plan) -> Block:
     """What the dynamic linker will stumble over, a line for each kind and set of wheels."""
     if plan.links is None:
         return Block(())
-    rows = [row(" ".join(wheels), text) for wheels, text in plan.links.told()]
+    own = frozenset(pin.name for pin in plan.pins if pin.layer is Layer.PROJECT)
+    rows = [row(" ".join(wheels), text) for wheels, text in plan.links.told(own)]
     return Block(tuple(rows), "How libraries will find each other" if rows else "")
 
 

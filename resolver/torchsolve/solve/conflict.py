@@ -8,6 +8,7 @@ answer, without its C library the newest, without its CUDA any.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from torchsolve.solve.question import Fact, FactKind, Question
 Solve = Callable[[Question], tuple[Problem, Answer]]
 
 _ANY_GLIBC = (2, 99)
+_LIBSTDCXX = re.compile(r"has no (GLIBCXX|CXXABI)_")
 _SHOWN = 4
 _VERSIONS = 2
 
@@ -31,8 +33,21 @@ def explain(question: Question, solve: Solve, cell: str) -> tuple[Conflict, tupl
     """The conflict of an infeasible question, and its facts as facts (to know it again)."""
     facts = minimal_facts(question, solve)
     edges, rejected = _between(next(_widened(question, facts)), solve)
-    evidence = tuple(dict.fromkeys((*(fact.evidence for fact in facts), *edges)))
+    stated = tuple(_stated(fact, question, edges) for fact in facts)
+    evidence = tuple(dict.fromkeys((*stated, *edges)))
     return Conflict(cell, evidence, _reference(evidence, edges), (), rejected), facts
+
+
+def _stated(fact: Fact, question: Question, edges: Sequence[Evidence]) -> Evidence:
+    """The image's C library and libstdc++ are one fact; which of them collides the edges tell."""
+    place = question.place
+    if fact.kind is not FactKind.GLIBC or place is None or place.libstdcxx is None:
+        return fact.evidence
+    if not any(_LIBSTDCXX.search(edge.statement) for edge in edges):
+        return fact.evidence
+    image = fact.evidence.statement.rpartition(" in ")[2]
+    text = f"has GLIBCXX_{place.libstdcxx} at most in {image}"
+    return replace(fact.evidence, subject="<libstdcxx>", statement=text)
 
 
 def minimal_facts(question: Question, solve: Solve) -> tuple[Fact, ...]:
@@ -121,6 +136,8 @@ def _reference(evidence: Sequence[Evidence], edges: Sequence[Evidence]) -> str:
         return "no-usable-wheel"
     if "needs a newer glibc" in statements:
         return "glibc-too-old"
+    if _LIBSTDCXX.search(statements):
+        return "libstdcxx-too-old"
     if "has no GPU code" in statements:
         return "no-gpu-code"
     if any("torch" in (e.subject.split(" ")[0], *e.statement.split(" ")) for e in evidence):

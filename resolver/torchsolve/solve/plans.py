@@ -61,7 +61,8 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
     layered = context.inventory is not None
     tables, asked = context.tables, tuple(sorted({gpu.capability for gpu in context.gpus}))
     driver = context.settings.driver
-    gpu = gpu_coverage(cell.build, pins, tables, _binaries(problem, picks), driver)
+    build = cell.build if torch_pin else None
+    gpu = gpu_coverage(build, pins, tables, _binaries(problem, picks), driver)
     return Plan(
         cell=cell.id if torch_pin else replace(cell.id, torch=None),
         strategy=Strategy.LAYERED if layered else Strategy.STANDALONE,

@@ -30,8 +30,12 @@ def gpu_coverage(
         also: pins that use CUDA though they need no torch.
     """
     known = sorted((row.capability for row in tables.gpus.sms), key=dotted_key)
-    wanted = [*also, *(pin.name for pin in pins if pin.torch_coupled or pin.is_source)]
+    wanted = [*also, *(pin.name for pin in pins if pin.torch_coupled or _built_with_torch(pin))]
     return plan_coverage(build, known, binaries, wanted, Jit(tables.drivers, driver))
+
+
+def _built_with_torch(pin: Pin) -> bool:
+    return pin.is_source and "torch" in pin.requires
 
 
 def driver_minimum(
