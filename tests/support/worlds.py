@@ -1,9 +1,8 @@
 """Small worlds for the solver: an index, a question and the answer, as data (tests/worlds/*.json).
 
 A world: ``packages`` name → version → {``requires``, ``python``, ``tags``, ``yanked``,
-``uploaded``, ``sdist``, ``dynamic``}, or a list of requirements for a pure wheel. A case: ``ask``
-(requirements), ``cell``
-(python, glibc, cuda) and either ``pins`` or ``conflict`` (the statements of its facts).
+``uploaded``, ``sdist``, ``dynamic``, ``broken``}, or a list of requirements for a pure wheel. A
+case: ``ask`` (requirements), ``cell`` (python, glibc, cuda) and either ``pins`` or ``conflict`` (the statements of its facts).
 """
 
 from __future__ import annotations
@@ -81,6 +80,8 @@ class WorldIndex:
 
     def metadata(self, file: IndexFile) -> DistMetadata:
         row = _row(self.packages[file.name][str(file.version)])
+        if row.get("broken"):
+            raise UnknownError("bad-metadata", "there is no Name", origin=file.filename)
         if row.get("dynamic"):
             raise UnknownError(
                 "no-static-metadata", "only its setup.py knows", origin=file.filename
