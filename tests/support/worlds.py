@@ -2,7 +2,8 @@
 
 A world: ``packages`` name → version → {``requires``, ``python``, ``tags``, ``yanked``,
 ``uploaded``, ``sdist``, ``dynamic``, ``broken``}, or a list of requirements for a pure wheel. A
-case: ``ask`` (requirements), ``cell`` (python, glibc, cuda) and either ``pins`` or ``conflict`` (the statements of its facts).
+case: ``ask`` (requirements), ``cell`` (python, glibc, cuda) and either ``pins`` or ``conflict``
+(the statements of its facts).
 """
 
 from __future__ import annotations

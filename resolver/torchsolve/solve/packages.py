@@ -34,6 +34,8 @@ from torchsolve.solve.sources import DirectReader, Index
 
 PYTHON = "<python>"
 CUDA = "<cuda>"
+# Errors that speak of one file: no installer takes it, and another version may serve.
+DEFECTIVE = ("bad-metadata", "not-a-wheel", "not-an-sdist")
 
 
 def make_key(name: str, extra: str = "") -> str:
@@ -208,7 +210,8 @@ class Shelf:
         try:
             return self._library.index.metadata(option.metadata_file or option.file)
         except UnknownError as error:
-            if error.reference != "no-static-metadata" and name not in self._rules.no_deps:
+            needless = name in self._rules.no_deps and error.reference not in DEFECTIVE
+            if error.reference != "no-static-metadata" and not needless:
                 raise
             return None
 

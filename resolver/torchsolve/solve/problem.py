@@ -24,6 +24,7 @@ from torchsolve.solve.masks import bits
 from torchsolve.solve.options import Option, is_compiled, python_allows
 from torchsolve.solve.packages import (
     CUDA,
+    DEFECTIVE,
     PYTHON,
     Library,
     Package,
@@ -36,8 +37,6 @@ from torchsolve.solve.sources import DirectReader, Prover
 
 CLAIMED = Strength.CLAIMED
 Parent = tuple[str, int]
-# Errors that speak of one file: it is excluded, and another version may serve.
-_DEFECTIVE = ("bad-metadata", "not-a-wheel", "not-an-sdist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +228,7 @@ class Problem:
         try:
             metadata = self.shelf.metadata(package.name, option)
         except UnknownError as error:
-            if error.reference not in _DEFECTIVE:
+            if error.reference not in DEFECTIVE:
                 raise
             yield self._defect(f"{package.name} {option.version}", error, parent)
             return
