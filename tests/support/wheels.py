@@ -99,6 +99,7 @@ def make_sdist(
     metadata_version: str = "2.2",
     dynamic: Iterable[str] = (),
     requires_python: str | None = None,
+    extras: Iterable[str] = (),
     members: Mapping[str, bytes] | None = None,
     metadata: bytes | None = None,
 ) -> Archive:
@@ -108,6 +109,7 @@ def make_sdist(
         version,
         requires,
         requires_python=requires_python,
+        extras=extras,
         metadata_version=metadata_version,
         more=[f"Dynamic: {field}" for field in dynamic],
     )

@@ -69,6 +69,7 @@ _PROBLEM = (
     _option("constraint", _MANY, "FILE", _ASK, "bounds versions, asks for nothing"),
     _option("no-binary", _MANY, "NAME", _ASK, "take no wheel of NAME, or :all:"),
     _option("only-binary", _MANY, "NAME", _ASK, "take no sdist of NAME, or :all:"),
+    _option("pre", _FLAG, None, _ASK, "pre-releases of everything, not only where asked for"),
     _option("group", _MANY, "NAME", _ASK, "a dependency group of the project"),
     _option("lock", _ONE, "FILE", _ASK, "keep the pins of this lock where they hold"),
     _option("upgrade", _FLAG, None, _ASK, "keep no earlier pins"),

@@ -38,6 +38,7 @@ class Settings:
         prefer: of distributions that write one import name, those that stay.
         constraints: files whose lines bound versions and ask for nothing.
         no_binary, only_binary: PEP 503 names, ``:all:`` for every one.
+        pre: pre-releases of every package, even where a stable version fits.
         overrides: requirements that replace whatever anyone else asks of the same name.
         evidence: how far torch-coupled wheels are read: ``names`` (not even their METADATA),
             ``metadata`` or ``binary``.
@@ -78,6 +79,7 @@ class Settings:
     prefer: tuple[str, ...] = ()
     constraints: tuple[Path, ...] = ()
     no_binary: tuple[str, ...] = ()
+    pre: bool = False
     only_binary: tuple[str, ...] = ()
     trust_labels: bool = False
     allow_unknown: bool = False

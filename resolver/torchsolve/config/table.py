@@ -57,6 +57,7 @@ SETTINGS: dict[str, Setting] = {
     "constraint": Setting("constraints", parse_file, " "),
     "no-binary": Setting("no_binary", parse_names, ","),
     "only-binary": Setting("only_binary", parse_names, ","),
+    "pre": Setting("pre", bool, flag=True),
     "trust-labels": Setting("trust_labels", bool, flag=True),
     "allow-unknown": Setting("allow_unknown", bool, flag=True),
     "evidence": Setting("evidence", one_of("names", "metadata", "binary")),

@@ -200,6 +200,7 @@ class ProjectFacts:
     models: tuple[ModelFile, ...] = ()
     indexes: tuple[IndexOption, ...] = ()
     no_binary: frozenset[str] = frozenset()
+    pre: bool = False
     only_binary: frozenset[str] = frozenset()
     require_hashes: bool = False
     hashes: tuple[tuple[str, frozenset[str]], ...] = ()

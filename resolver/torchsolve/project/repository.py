@@ -98,6 +98,7 @@ class TreeReader:
             foreign=foreign,
             indexes=tuple(found.indexes),
             no_binary=frozenset(found.no_binary),
+            pre=found.pre,
             only_binary=frozenset(found.only_binary),
             require_hashes=found.require_hashes,
             hashes=tuple(sorted((n, frozenset(h)) for n, h in found.hashes.items())),

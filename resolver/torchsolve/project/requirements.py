@@ -35,13 +35,11 @@ _INDEX_OPTIONS = {
 _DEEPEST = 50
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _QUIET = {"trusted_hosts", "features", "editables", "requirements", "constraints", "hashes"}
-_FOLLOWED = {*_INDEX_OPTIONS, "no_binary", "only_binary", "require_hashes", *_QUIET}
+_FOLLOWED = {*_INDEX_OPTIONS, "no_binary", "only_binary", "pre", "require_hashes", *_QUIET}
 _PER_REQUIREMENT = {"hashes"}
 _UNBUILT = "is not followed: nothing is built while solving, and the image does not pass it on"
 # Options that pip heeds and torchsolve does not, and what that means.
 _NOTED = {
-    "pre": "is not followed: pip would take pre-releases of everything; torchsolve takes one only "
-    "where a requirement names a pre-release, or where there is nothing else",
     "global_options": _UNBUILT,
     "install_options": _UNBUILT,
     "config": _UNBUILT,
@@ -148,6 +146,7 @@ class RequirementSet:
     no_binary: set[str] = field(default_factory=set)
     only_binary: set[str] = field(default_factory=set)
     require_hashes: bool = False
+    pre: bool = False
     hashes: dict[str, set[str]] = field(default_factory=dict)
     files: set[tuple[str, bool]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -268,6 +267,7 @@ class Reader:
         for value in line.options.get("only_binary", ()):
             _format_control(value, only_binary, no_binary)
         self.result.require_hashes |= "require_hashes" in line.options
+        self.result.pre |= "pre" in line.options
 
     def _index(self, kind: str, value: str, path: str, origin: str) -> None:
         url: str | None = "" if kind == "--no-index" else value

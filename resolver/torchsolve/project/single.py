@@ -87,6 +87,7 @@ def requirements_file(path: Path, reference: str, options: ReadOptions) -> Proje
         wheels=tuple(w for w in found_wheels if w is not None),
         indexes=tuple(found.indexes),
         no_binary=frozenset(found.no_binary),
+        pre=found.pre,
         only_binary=frozenset(found.only_binary),
         require_hashes=found.require_hashes,
         hashes=tuple(sorted((n, frozenset(h)) for n, h in found.hashes.items())),

@@ -126,8 +126,9 @@ def make_rules(
     tables: Facts,
     cutoff: datetime | None,
     inventory: ImageInventory | None,
+    facts: Iterable[Fact] = (),
 ) -> Rules:
-    """What holds in every cell of this run."""
+    """What holds in every cell of this run. ``facts``: those of every cell."""
     projects = tuple(projects)
     edges = [row.partition(":") for row in settings.no_deps]
     wheels: dict[NormalizedName, tuple[WheelFact, ...]] = {}
@@ -150,7 +151,17 @@ def make_rules(
         companions=_companions(tables),
         inventory=inventory,
         names_only=settings.evidence == "names",
+        pre=settings.pre or any(project.pre for project in projects),
+        asked=_by_name(fact.requirement for fact in facts if fact.requirement is not None),
     )
+
+
+def _by_name(rows: Iterable[Requirement]) -> dict[NormalizedName, tuple[Requirement, ...]]:
+    found: dict[NormalizedName, tuple[Requirement, ...]] = {}
+    for row in rows:
+        name = canonicalize_name(row.name)
+        found[name] = (*found.get(name, ()), row)
+    return found
 
 
 def _companions(tables: Facts) -> tuple[Companion, ...]:

@@ -1,15 +1,19 @@
 """Bit sets over the options of one package: which of them a specifier admits.
 
 Bit ``i`` stands for option ``i``. Rules (PEP 440, PEP 592): stable, not withdrawn versions that the
-specifier contains; withdrawn ones only for an exact ``==`` or ``===``; pre-releases only where the
-specifier names one or the package has nothing else.
+specifier contains; where there is none, pre-releases that it contains. Withdrawn ones only for an
+exact ``==`` or ``===``. What the user asks for by name opts in for everyone: a pre-release that a
+requirement of the project names lets all of that package in, an exact pin its withdrawn version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from torchsolve.solve.options import Option
 
@@ -29,17 +33,48 @@ def is_exact(specifier: SpecifierSet) -> bool:
     )
 
 
-def specifier_mask(specifier: SpecifierSet, options: Sequence[Option]) -> int:
+@dataclass(frozen=True, slots=True)
+class OptIn:
+    """What the user lets in of one package beside stable versions.
+
+    Attributes:
+        pre: pre-releases, even where a stable version fits.
+        exact: specifiers that pin one version: it may be withdrawn.
+    """
+
+    pre: bool = False
+    exact: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, asked: Iterable[Requirement], *, pre: bool = False) -> OptIn:
+        """What requirements on one package let in. ``pre``: pre-releases in any case."""
+        specifiers = [row.specifier for row in asked]
+        exact = sorted({str(s) for s in specifiers if is_exact(s)})
+        return cls(pre or any(s.prereleases for s in specifiers), tuple(exact))
+
+    def __str__(self) -> str:
+        return " ".join(["pre"] * self.pre + list(self.exact))
+
+    def admits(self, withdrawn: Version) -> bool:
+        """Whether a withdrawn version was pinned."""
+        return any(SpecifierSet(text).contains(withdrawn, prereleases=True) for text in self.exact)
+
+
+NOTHING = OptIn()
+
+
+def specifier_mask(
+    specifier: SpecifierSet, options: Sequence[Option], opted: OptIn = NOTHING
+) -> int:
     """The options that ``specifier`` admits."""
-    names_pre = bool(specifier.prereleases)
-    only_pre = all(o.version.is_prerelease or o.yanked for o in options)
     exact = is_exact(specifier)
-    mask = 0
+    stable = pre = 0
     for i, option in enumerate(options):
-        if option.yanked and not exact:
-            continue
-        if option.version.is_prerelease and not (names_pre or only_pre):
+        if option.yanked and not exact and not opted.admits(option.version):
             continue
         if not specifier or specifier.contains(option.version, prereleases=True):
-            mask |= 1 << i
-    return mask
+            if option.version.is_prerelease:
+                pre |= 1 << i
+            else:
+                stable |= 1 << i
+    return stable | pre if opted.pre else stable or pre

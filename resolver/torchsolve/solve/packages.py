@@ -20,7 +20,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.target import Target
 from torchsolve.solve.installed import installed_option
-from torchsolve.solve.masks import specifier_mask
+from torchsolve.solve.masks import NOTHING, OptIn, specifier_mask
 from torchsolve.solve.options import (
     BestFiles,
     Option,
@@ -60,6 +60,7 @@ class Package:
     options: Sequence[Option]
     page: PageRemarks | None = None
     error: UnknownError | None = None
+    opted: OptIn = NOTHING
     _masks: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -70,9 +71,11 @@ class Package:
     def admitted(self, specifier: SpecifierSet) -> int:
         """Bit set of a specifier, computed once."""
         text = str(specifier)
+        if self.opted is not NOTHING:
+            text = f"{text} with {self.opted}"
         mask = self._masks.get(text)
         if mask is None:
-            mask = self._masks[text] = specifier_mask(specifier, self.options)
+            mask = self._masks[text] = specifier_mask(specifier, self.options, self.opted)
         return mask
 
 
@@ -104,7 +107,14 @@ class Library:
         except UnknownError as error:
             return Package(name, name, "", (), error=error)
         options = Options(choices)
-        return Package(name, name, "", options, choices.page, _masks=choices.masks)
+        return Package(
+            name, name, "", options, choices.page, opted=self._opted(name), _masks=choices.masks
+        )
+
+    def _opted(self, name: NormalizedName) -> OptIn:
+        rules = self.rules
+        asked = [row for row in rules.asked.get(name, ()) if self.holds(row)]
+        return OptIn.of(asked, pre=rules.pre) if asked or rules.pre else NOTHING
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read these pages at once, those that are not there yet."""
@@ -162,7 +172,7 @@ class Shelf:
         name, extra = split_key(key)
         if extra:
             base = self.package(name)
-            return Package(key, name, extra, base.options, base.page)
+            return Package(key, name, extra, base.options, base.page, opted=base.opted)
         if name in self._directs:
             return Package(name, name, "", (self._directs[name],))
         return self._read_named(name)
@@ -175,7 +185,8 @@ class Shelf:
         )
         if not known:
             return found
-        return Package(name, name, "", (*known, *found.options), found.page)
+        options = (*known, *found.options)
+        return Package(name, name, "", options, found.page, opted=found.opted)
 
     def _installed_options(self, name: NormalizedName) -> tuple[Option, ...]:
         dist = self._installed.get(name)

@@ -75,6 +75,8 @@ class Rules:
         companions: rows that tie a package to torch or CUDA where its METADATA does not.
         inventory: of the image that is layered on.
         names_only: METADATA of a project's own wheels is not read (``--evidence names``).
+        pre: pre-releases of every package (``--pre``).
+        asked: what the user's own requirements and constraints ask for, by name.
     """
 
     overrides: dict[NormalizedName, Requirement] = field(default_factory=dict)
@@ -89,6 +91,8 @@ class Rules:
     companions: tuple[Companion, ...] = ()
     inventory: ImageInventory | None = None
     names_only: bool = False
+    pre: bool = False
+    asked: dict[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
