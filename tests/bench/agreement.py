@@ -1,6 +1,6 @@
 """Closures of real requirement sets beside uv's: which names and versions differ.
 
-    python tests/bench/agreement.py OUT [NAME...] [--pythons 3.10,3.12] [--images ubuntu24.04]
+    python tests/bench/agreement.py OUT [NAME...] [--pythons 3.10,3.12] [--images any,ubuntu22.04]
 
 The sets are ``tests/agreement/sets.json``: what real projects ask for, without direct references
 and index options. Each is solved for every Python and image as DESIGN section 9 says (no ComfyUI,
@@ -36,7 +36,9 @@ from torchsolve.model.version import PythonVersion
 CUTOFF = datetime(2026, 11, 20, tzinfo=UTC)
 SETS = Path(__file__).parent.parent / "agreement" / "sets.json"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-GLIBC = {"ubuntu24.04": "2_39", "ubuntu22.04": "2_35"}
+# The newest base that the torch of the plan has an image for (2.39 and later), and an older one.
+IMAGES = ("any", "ubuntu22.04")
+_NEWEST_FOR_UV = "2.40"
 CACHE = Path(tempfile.gettempdir()) / "torchsolve-agreement"
 
 
@@ -67,7 +69,7 @@ def ours(lines: Path, run: Run, cache: Path) -> Plan | str:
         undeclared=False,
         evidence="metadata",
         python=(PythonVersion.parse(run.python),),
-        image=(run.image,),
+        image=() if run.image == "any" else (run.image,),
     )
     try:
         found = pipeline.resolve([str(lines)], settings)
@@ -89,7 +91,8 @@ def uv(lines: Path, run: Run, plan: Plan | None, cache: Path) -> dict[str, str] 
         extra += ["--constraints", _write(lines.with_name("constraints.txt"), rows)]
         extra += ["--excludes", _write(lines.with_name("excludes.txt"), unread(plan))]
     target = ["--python-version", run.python, "--no-python-downloads", "--no-config", "-q"]
-    target += ["--python-platform", f"x86_64-manylinux_{GLIBC[run.image]}"]
+    glibc = min(plan.image.glibc, _NEWEST_FOR_UV) if plan is not None else "2.39"
+    target += ["--python-platform", f"x86_64-manylinux_{glibc.replace('.', '_')}"]
     target += ["--exclude-newer", CUTOFF.isoformat(), "--no-header", "--no-annotate"]
     command = ["uv", "pip", "compile", lines, *extra, *target, "--cache-dir", cache]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
@@ -136,7 +139,9 @@ def compare(plan: Plan | str, theirs: dict[str, str] | str) -> Verdict:
         if pins.get(name) != theirs.get(name)
     ]
     said = f"without {', '.join(blind)}" if blind else ""
-    return Verdict("differs" if other else "equal", len(pins), "; ".join([*other, said]).strip("; "))
+    return Verdict(
+        "differs" if other else "equal", len(pins), "; ".join([*other, said]).strip("; ")
+    )
 
 
 def main() -> None:
@@ -144,7 +149,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--pythons", default=",".join(PYTHONS))
-    parser.add_argument("--images", default=",".join(GLIBC))
+    parser.add_argument("--images", default=",".join(IMAGES))
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     names = given.names or sorted(json.loads(SETS.read_text()))

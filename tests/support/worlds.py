@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from torchsolve.errors import UnknownError
@@ -25,7 +25,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DirectFile, DistMetadata, IndexFile, IndexPage
 from torchsolve.model.target import Platform, Target
 from torchsolve.model.version import CudaTag, PythonVersion
-from torchsolve.solve.question import Fact, FactKind, Question
+from torchsolve.solve.question import Fact, FactKind, Question, Rules
 
 FOLDER = Path(__file__).parent.parent / "worlds"
 
@@ -114,6 +114,16 @@ def _row(row: Any) -> dict[str, Any]:
 def declared(line: str, subject: str, origin: str) -> Declared:
     evidence = Evidence(subject, f"needs {line}", Strength.DECLARED, origin)
     return Declared(Requirement(line), evidence)
+
+
+def rules_of(asked: Question) -> Rules:
+    """What the requirements of a question let in (pre-releases, withdrawn versions)."""
+    found: dict[NormalizedName, tuple[Requirement, ...]] = {}
+    for fact in asked.facts:
+        if fact.requirement is not None:
+            name = canonicalize_name(fact.requirement.name)
+            found[name] = (*found.get(name, ()), fact.requirement)
+    return Rules(asked=found)
 
 
 def question(ask: Iterable[str], cell: dict[str, str] | None = None) -> Question:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from support.worlds import NoDirect, WorldIndex, cases, question
+from support.worlds import NoDirect, WorldIndex, cases, question, rules_of
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.conflict import explain
 from torchsolve.solve.core import CoreEngine
@@ -29,7 +29,7 @@ engines = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.n
 def solve(
     index: WorldIndex, asked: Question, engine: Engine = ENGINES[0]
 ) -> tuple[Problem, Answer]:
-    problem = Problem(asked, Library(asked.target, Rules(), index), NoDirect())
+    problem = Problem(asked, Library(asked.target, rules_of(asked), index), NoDirect())
     return problem, engine.solve(problem)
 
 
