@@ -18,7 +18,7 @@ from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.engine import Answer, Engine, GaveUp, Infeasible, Solved
 from torchsolve.solve.packages import Library
 from torchsolve.solve.problem import Problem
-from torchsolve.solve.question import Question, Rules
+from torchsolve.solve.question import Question
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
 from torchsolve.solve.witness import witness
 
