@@ -4,8 +4,8 @@
 
 The sets are ``tests/agreement/sets.json``: what real projects ask for, without direct references
 and index options. Each is solved for every Python and image as DESIGN section 9 says (no ComfyUI,
-METADATA only, one cut-off date) and by ``uv pip compile`` for the same target and date; the torch of
-our plan and what our tables tie to it are constraints for uv. OUT gets one line a run.
+METADATA only, one cut-off date) and by ``uv pip compile`` for the same target and date; the torch
+of our plan and what our tables tie to it are constraints for uv. OUT gets one line a run.
 
 A package of which only running code could tell its requirements is named, and left out on both
 sides: uv is told to exclude it.
