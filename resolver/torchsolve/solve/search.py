@@ -60,12 +60,12 @@ class Search:
         self._context = context
         settings, tables = context.settings, context.tables
         self._facts = project_facts(context.projects, context.comfyui, settings)
-        self._rules = replace(self._rules, preferred=context.preferences.versions)
         if context.inventory is not None:
             self._facts += kept_facts(context.inventory, tables.torch.family)
-        self._rules = make_rules(
+        rules = make_rules(
             context.projects, settings, tables, context.cutoff, context.inventory, self._facts
         )
+        self._rules = replace(rules, preferred=context.preferences.versions)
         self._answers: dict[tuple[Question, str | None], tuple[Problem, Answer]] = {}
         self._libraries: dict[tuple[Target, str | None], Library] = {}
         self._picked: dict[CellId, tuple[Problem, dict[str, int]]] = {}
