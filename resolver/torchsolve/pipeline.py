@@ -20,19 +20,21 @@ from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.index.client import IndexClient
 from torchsolve.index.credentials import split_auth
-from torchsolve.index.trust import ca_bundle_of_environment
 from torchsolve.indexes import find_indexes
 from torchsolve.links import with_links
-from torchsolve.model.builder import MetadataBuilder
+from torchsolve.model.claim import Claim, Standing
 from torchsolve.model.inventory import ImageInventory
+from torchsolve.model.named_model import named_model
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
 from torchsolve.project.constraints import bounded
 from torchsolve.project.load import ReadOptions, load_all
+from torchsolve.project.notes.compare import check_claims
+from torchsolve.project.notes.read import read_notes
 from torchsolve.proof import Proofs
-from torchsolve.solve.cells import plain_cells, refuse_unknown
+from torchsolve.solve.cells import refuse_unknown
 from torchsolve.solve.context import Context
 from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
@@ -54,14 +56,37 @@ def resolve(
 
     Raises UsageError for bad input, UnknownError for a project that is out of reach.
     """
+    notes = read_notes(settings.claims) if settings.claims else ()
     with _context(references, settings, progress) as (context, client):
         found = _with_weights(resolve_in(context), context, client)
+        found = _with_claims(found, notes, context)
         if found.plan is None or not settings.reads_binaries:
             return found
         if links and progress is not None:
             progress.stage("reading what the plan's wheels need")
         plan = with_links(found.plan, client, context.tables, fetch=links, driver=settings.driver)
         return replace(found, plan=plan)
+
+
+def _with_claims(found: Resolution, notes: tuple[Claim, ...], context: Context) -> Resolution:
+    """Notes and READMEs held against the source; of a README only what differs."""
+    said = tuple(claim for project in found.projects for claim in project.readme)
+    checked = check_claims(notes, found.projects, found.plan, context.tables)
+    theirs = check_claims(said, found.projects, found.plan, context.tables)
+    checked += tuple(c for c in theirs if c.standing is Standing.DIFFERS)
+    plan = replace(found.plan, claims=checked) if found.plan else None
+    return replace(found, plan=plan, claims=checked)
+
+
+def _with_models(
+    projects: tuple[ProjectFacts, ...], models: tuple[str, ...]
+) -> tuple[ProjectFacts, ...]:
+    """Weights that only the user knows of, with the first project."""
+    extra = tuple(map(named_model, models))
+    if not extra:
+        return projects
+    first, *rest = projects
+    return (replace(first, models=(*first.models, *extra)), *rest)
 
 
 def matrix(
@@ -118,6 +143,7 @@ def _context(
     with IndexClient(indexes.client_settings()) as files:
         options = _read_options(settings, files)
         projects = bounded(load_all(references, options), settings.constraints, options)
+        projects = _with_models(projects, settings.models)
     cutoff = _cutoff(settings, projects)
     inventory = _inventory(settings)
     wanted = replace(
@@ -125,7 +151,7 @@ def _context(
         snapshot=settings.snapshot,
         from_snapshot=settings.from_snapshot,
     )
-    with IndexClient(wanted, _builder(settings, tables, wanted.default_url)) as client:
+    with IndexClient(wanted) as client:
         if progress is not None:
             progress.stage(_SOLVING)
         proofs = _proofs(client, settings, gpus)
@@ -200,26 +226,6 @@ def _modules_of(client: IndexClient, name: str) -> tuple[str, ...] | None:
         return client.modules(wheels[0]) if wheels else None
     except UnknownError:
         return None
-
-
-def _builder(settings: Settings, tables: Facts, index: str | None) -> MetadataBuilder | None:
-    """Who builds sdists that say nothing: in the image that was named, else the first cell's."""
-    if not settings.build_metadata:
-        return None
-    from torchsolve.build.docker import DockerEngine
-    from torchsolve.build.metadata import ContainerBuilder
-
-    cell = next(iter(plain_cells(tables, settings)), None)
-    if cell is None:
-        return None
-    return ContainerBuilder(
-        DockerEngine(),
-        settings.build_image or cell.image.ref,
-        cell.id.python,
-        tables.images.systems,
-        split_auth(index)[0] if index else None,
-        settings.ca_bundle or ca_bundle_of_environment(),
-    )
 
 
 def _preferences(settings: Settings, options: ReadOptions) -> Preferences:

@@ -74,8 +74,6 @@ _PROBLEM = (
     _option("lock", _ONE, "FILE", _ASK, "keep the pins of this lock where they hold"),
     _option("upgrade", _FLAG, None, _ASK, "keep no earlier pins"),
     _option("upgrade-package", _MANY, "NAME", _ASK, "keep no earlier pin of NAME"),
-    _option("build-metadata", _FLAG, None, _ASK, "build sdists that say nothing in a container"),
-    _option("build-image", _ONE, "REF", _ASK, "image of that container"),
     _option("with", _MANY, "EXTRA", _ASK, "an extra of the project, or an optional import of it"),
     _option(
         "undeclared",
@@ -101,7 +99,10 @@ _PROBLEM = (
     _option("snapshot", _ONE, "FILE", _INDEX, "record what indexes say, to solve from again"),
     _option("from-snapshot", _ONE, "FILE", _INDEX, "solve from a recording, without an index"),
 )
+_CLAIMS = _option("claims", _ONE, "FILE", _ASK, "notes or a README to hold against the source")
+_MODEL = _option("model", _MANY, "REPO[=PATH]", _ASK, "a model that only you know of")
 _PINS = _option("pins", _ONE, "FILE", _ASK, "write plain name==version lines here")
+_OF_RESOLVE = (_CLAIMS, _MODEL, _PINS)
 _RUN = (
     _option("offline", _FLAG, None, "How to run", "never open a socket"),
     _option("cache-dir", _ONE, "DIR", "How to run", "instead of the user's cache folder"),
@@ -154,7 +155,7 @@ def takes_settings(
 ) -> Callable[[Command], Command]:
     """``takes_view``, and every setting of the solve; the command gets ``settings=Settings``."""
     known = ("text", "json", *formats)
-    flags = (*(_PROBLEM if problem else ()), *((_PINS,) if pins else ()), *_RUN)
+    flags = (*(_PROBLEM if problem else ()), *(_OF_RESOLVE if pins else ()), *_RUN)
 
     def decorate(function: Command) -> Command:
         def call(values: dict[str, Any]) -> None:

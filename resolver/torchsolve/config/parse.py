@@ -12,6 +12,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from torchsolve.model.named_model import named_model
+
 
 def parse_torch(text: str) -> SpecifierSet:
     """``2.7`` → ``==2.7.*``; ``2.7.0`` → ``==2.7.0``; a specifier stays. Raises ValueError."""
@@ -112,6 +114,12 @@ def parse_file(text: str) -> Path:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     return path
+
+
+def parse_model(text: str) -> str:
+    """A model repository, with or without a revision and a place."""
+    named_model(text)
+    return text
 
 
 def parse_names(text: str) -> str:

@@ -59,8 +59,8 @@ class Settings:
         groups: dependency groups of the project (PEP 735) that are asked for.
         lock: an earlier lock, whose pins are preferred; with ``-o DIR`` that of the folder.
         upgrade: nothing is preferred; ``upgrade_packages``: these names are not.
-        build_metadata: sdists that say nothing are built in a container to learn what they need.
-        build_image: the image of that container; None for that of the first cell.
+        claims: notes whose claims are held against the source.
+        models: ``owner/name[@rev][=models/…]``: weights that only the user knows of.
         undeclared: whether imports that no requirement declares join the solve.
         verbosity: -1 quiet, 0 normal, 1 and 2 verbose.
     """
@@ -102,14 +102,14 @@ class Settings:
     snapshot: Path | None = None
     from_snapshot: Path | None = None
     pins: Path | None = None
+    claims: Path | None = None
+    models: tuple[str, ...] = ()
     weights: Literal["bake", "mount", "none"] = "mount"
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     lock: Path | None = None
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
-    build_metadata: bool = False
-    build_image: str | None = None
     undeclared: bool = True
     offline: bool = False
     cache_dir: Path = field(default_factory=_default_cache)

@@ -18,7 +18,7 @@ from torchsolve.emit.naming import (
 )
 from torchsolve.emit.options import EmitOptions
 from torchsolve.emit.parts import Part, part_of, pins_of
-from torchsolve.emit.surfaces import surface_lines
+from torchsolve.emit.surfaces import claim_rows, surface_lines
 from torchsolve.emit.templates import render_template
 from torchsolve.emit.vram import bounds, stored
 from torchsolve.emit.weight_text import mirror_lines, snippet_lines
@@ -61,6 +61,7 @@ def readme(plan: Plan, options: EmitOptions) -> str:
         "tree": _tree(weight.path for weight in plan.weights),
         "nodes": [_node_row(plan, node_index) for node_index in range(len(plan.nodes))],
         "surfaces": surface_lines(plan),
+        "claims": claim_rows(plan),
         "counts": Counter(part.value for pin in plan.pins if (part := part_of(plan, pin))),
         "bundled": pins_of(plan, Part.PROJECT),
         "built": [*pins_of(plan, Part.SOURCE), *pins_of(plan, Part.COMPILED)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torchsolve.emit.escape import code, markdown
+from torchsolve.model.claim import Standing
 from torchsolve.model.plan import NodeSource, Plan
 from torchsolve.model.told import deed, state
 
@@ -14,6 +15,24 @@ _MOST = 40
 def surface_lines(plan: Plan) -> list[str]:
     """List items, by project; none where there is nothing to say."""
     return [line for node in plan.nodes for line in _of(node, plan)]
+
+
+def claim_rows(plan: Plan) -> list[str]:
+    """Rows of a table: what notes say and the source does not."""
+    rows = []
+    for checked in plan.claims:
+        if checked.standing is not Standing.AGREES:
+            claim = checked.claim
+            said = f"{claim.subject}: {claim.value}" if claim.subject else claim.value
+            cells = (
+                code(claim.origin),
+                f"{claim.kind.value} {code(said)}",
+                checked.standing.value,
+                markdown(checked.fact),
+                code(checked.fact_origin) if checked.fact_origin else "",
+            )
+            rows.append(f"| {' | '.join(cells)} |")
+    return rows
 
 
 def _of(node: NodeSource, plan: Plan) -> Iterator[str]:

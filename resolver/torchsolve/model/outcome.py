@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torchsolve.model.claim import Checked
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, Plan
 from torchsolve.model.project import ProjectFacts
@@ -25,6 +26,7 @@ class Resolution:
         witness: what the second engine said of the plan where it did not agree.
         indexes: where packages were looked for, and who said so, one line each.
         kept: what was kept of an earlier lock and what was not; empty without one.
+        claims: what notes and READMEs say, held against the source.
         asked: pin name and the evidence of each requirement on it, in the order of the pins.
     """
 
@@ -40,6 +42,7 @@ class Resolution:
     witness: str = ""
     indexes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    claims: tuple[Checked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from torchsolve.model.claim import Checked
 from torchsolve.model.evidence import Disagreement, Evidence
 from torchsolve.model.install import InstallStep
 from torchsolve.model.inventory import ImageInventory
@@ -155,6 +156,7 @@ class Plan:
         inventory: the base's, in a layered plan.
         companions: rows of matrices/ that bound the solve (claimed), as evidence.
         notes: one line each, for people.
+        claims: what notes and READMEs say, held against the source.
         links: what the dynamic linker will find; None where it was not asked.
         indexes: label → URL of every index that a pin comes from, sorted.
     """
@@ -180,6 +182,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     needs_compiler: bool = False
     companions: tuple[Evidence, ...] = ()
+    claims: tuple[Checked, ...] = ()
     links: Links | None = None
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from torchsolve.model.claim import Claim
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.install import Installer
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
@@ -187,6 +188,7 @@ class ProjectFacts:
         surfaces: what else of it says how to install it.
         tested: what it says that it was tried with.
         compiles: code that is compiled when it runs.
+        readme: paths and repositories that its README names.
     """
 
     name: str
@@ -214,6 +216,7 @@ class ProjectFacts:
     surfaces: tuple[Surface, ...] = ()
     tested: tuple[Trial, ...] = ()
     compiles: tuple[Toolchain, ...] = ()
+    readme: tuple[Claim, ...] = ()
 
     @property
     def is_node(self) -> bool:

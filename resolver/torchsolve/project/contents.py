@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from packaging.utils import canonicalize_name
 
 from torchsolve.facts import load_facts
+from torchsolve.model.claim import Claim
 from torchsolve.model.install import Installer
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
@@ -35,6 +36,7 @@ class Contents:
     surfaces: tuple[Surface, ...] = ()
     tested: tuple[Trial, ...] = ()
     compiles: tuple[Toolchain, ...] = ()
+    readme: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -81,6 +83,7 @@ class ContentReader:
             notes=(*claims.notes, *unread),
             surfaces=listed.surfaces(),
             tested=listed.tested(),
+            readme=listed.readme(),
         )
 
     def _claims(

@@ -111,6 +111,7 @@ class TreeReader:
             surfaces=source.surfaces,
             tested=source.tested,
             compiles=source.compiles,
+            readme=source.readme,
         )
 
     def _extras(self, cache: _Cache, contents: ContentReader) -> tuple[str, ...]:

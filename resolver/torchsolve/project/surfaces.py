@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from torchsolve.model.claim import Claim, ClaimKind
 from torchsolve.model.surface import Surface, SurfaceKind, Trial
 from torchsolve.project import compiled, tested
+from torchsolve.project.notes.read import claims_of
 from torchsolve.project.scan.sources import Sources
 
 _README = re.compile(r"readme(\.\w+)?\.(md|rst|txt)|readme", re.IGNORECASE)
@@ -54,6 +56,13 @@ class SurfaceReader:
             elif _DOCKERFILE.fullmatch(name) and path.count("/") < 3:
                 found += tested.in_dockerfile(path, self._text(path))
         return tuple(found)
+
+    def readme(self) -> tuple[Claim, ...]:
+        """Paths and repositories that the READMEs of the root name."""
+        names = (p for p in self.paths if "/" not in p and _README.fullmatch(p))
+        claims = (claim for path in names for claim in claims_of(path, self._text(path)))
+        kinds = (ClaimKind.PATH, ClaimKind.REPOSITORY)
+        return tuple(claim for claim in claims if claim.kind in kinds)
 
     def _text(self, path: str) -> str:
         return (self.sources.load(path) or b"").decode("utf-8", "replace")

@@ -12,6 +12,7 @@ from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import CellOutcome, Conflict, DroppedEdge, Pin, Plan
 from torchsolve.model.project import ModelFile, ProjectFacts, WeightFile
+from torchsolve.report.claims import claims_list
 from torchsolve.report.links import links_json
 from torchsolve.report.redact import redact
 from torchsolve.report.surfaces import claims_json
@@ -36,6 +37,7 @@ def resolution_json(resolution: Resolution, checked: date | None = None) -> Json
         "undecided": _ids(resolution.reasons, book),
         "tried": [_tried(outcome, book) for outcome in resolution.tried],
         "untried": resolution.untried,
+        "claims": claims_list(resolution.claims),
         "indexes": [redact(line) for line in resolution.indexes],
         "kept": list(resolution.kept),
         "chosen_because": list(resolution.chosen_because),

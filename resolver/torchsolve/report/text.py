@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Layer, Pin, Plan, PlanVerdict, WheelVerdict
 from torchsolve.model.project import ProjectFacts, WheelFact
+from torchsolve.report.claims import claims_block
 from torchsolve.report.links import link_block, unknown_libraries
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
@@ -43,7 +44,7 @@ def resolution_screen(resolution: Resolution, checked: date | None = None) -> Sc
     plan = resolution.plan
     blocks = [Block(tuple(map(_project_row, resolution.projects)), indent=0)]
     if plan is None:
-        return (*blocks, *_notes(resolution))
+        return (*blocks, claims_block(resolution.claims), *_notes(resolution))
     return (
         *blocks,
         _plan_block(plan, resolution, checked),
@@ -51,6 +52,7 @@ def resolution_screen(resolution: Resolution, checked: date | None = None) -> Sc
         _disagreements(plan),
         _companions(plan),
         *surface_blocks(plan),
+        claims_block(resolution.claims),
         link_block(plan),
         _not_layered(resolution),
         _undecided(resolution),

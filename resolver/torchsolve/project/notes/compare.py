@@ -1,0 +1,227 @@
+"""Claims held against what the source, the wheels, the tables and the plan say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from torchsolve.errors import TorchsolveError
+from torchsolve.facts import Facts
+from torchsolve.model.claim import Checked, Claim, ClaimKind, Standing
+from torchsolve.model.plan import Plan
+from torchsolve.model.project import ModelFile, ProjectFacts, WheelFact
+
+_PORT = "8188"  # ComfyUI's own, and that of the files that are written
+_Answer = tuple[Standing, str, str]
+_NOTHING: _Answer = (Standing.UNKNOWN, "nothing here tells", "")
+
+
+def check_claims(
+    claims: Iterable[Claim], projects: Sequence[ProjectFacts], plan: Plan | None, tables: Facts
+) -> tuple[Checked, ...]:
+    """Each claim with its standing, those that differ first."""
+    checker = _Checker(tuple(projects), plan, tables, tuple(claims))
+    found = [Checked(claim, *checker.answer(claim)) for claim in checker.claims]
+    order = {Standing.DIFFERS: 0, Standing.UNKNOWN: 1, Standing.AGREES: 2}
+    return tuple(sorted(found, key=lambda checked: order[checked.standing]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    projects: tuple[ProjectFacts, ...]
+    plan: Plan | None
+    tables: Facts
+    claims: tuple[Claim, ...]
+
+    def answer(self, claim: Claim) -> _Answer:
+        answers: dict[ClaimKind, Callable[[Claim], _Answer]] = {
+            ClaimKind.PATH: self._path,
+            ClaimKind.REPOSITORY: self._repository,
+            ClaimKind.URL: self._url,
+            ClaimKind.PORT: self._port,
+            ClaimKind.TORCH: self._torch,
+            ClaimKind.WHEELS: self._wheels,
+            ClaimKind.DEPENDENCY: self._dependency,
+            ClaimKind.LOADING: self._loading,
+            ClaimKind.GATED: self._gated,
+            ClaimKind.HARDWARE: self._hardware,
+        }
+        return answers[claim.kind](claim)
+
+    @property
+    def _models(self) -> tuple[ModelFile, ...]:
+        return tuple(model for project in self.projects for model in project.models)
+
+    @property
+    def _bundled(self) -> tuple[WheelFact, ...]:
+        return tuple(wheel for project in self.projects for wheel in project.wheels)
+
+    def _path(self, claim: Claim) -> _Answer:
+        wanted = claim.value.rstrip("/")
+        for model in self._models:
+            for known in alternatives(model.path):
+                if _covers(known, wanted):
+                    return Standing.AGREES, known, model.site
+        if not self._models:
+            return _NOTHING
+        last = wanted.rpartition("/")[2].casefold()
+        near = next((m for m in self._models if last in m.path.casefold()), None)
+        if near is not None:
+            return Standing.DIFFERS, f"the source reads {near.path}", near.site
+        return Standing.DIFFERS, "no loading site of the source reads it", ""
+
+    def _repository(self, claim: Claim) -> _Answer:
+        wanted = claim.value.casefold()
+        sources = [p.source.url for p in self.projects if p.source.url]
+        if any(url.casefold().rstrip("/").endswith(wanted) for url in sources):
+            return Standing.AGREES, "the project itself", ""
+        for model in self._models:
+            if model.repo and model.repo.casefold() == wanted:
+                return Standing.AGREES, model.repo, model.site
+        name = wanted.rpartition("/")[2]
+        near = next((m for m in self._models if m.repo and name in m.repo.casefold()), None)
+        if near is not None:
+            return Standing.DIFFERS, f"the source names {near.repo}", near.site
+        return _NOTHING
+
+    def _url(self, claim: Claim) -> _Answer:
+        for model in self._models:
+            if model.url and model.url.split("?")[0] == claim.value.split("?")[0]:
+                return Standing.AGREES, "the source fetches it", model.site
+        name = claim.value.rpartition("/")[2]
+        near = next((m for m in self._models if m.url and name and m.url.endswith(name)), None)
+        if near is not None:
+            return Standing.DIFFERS, f"the source fetches {near.url}", near.site
+        return _NOTHING
+
+    def _port(self, claim: Claim) -> _Answer:
+        if claim.value == _PORT:
+            return Standing.AGREES, f"the image serves {_PORT}", "compose.yaml"
+        return Standing.DIFFERS, f"the image serves {_PORT}", "compose.yaml"
+
+    def _torch(self, claim: Claim) -> _Answer:
+        torch = self.plan.cell.torch if self.plan else None
+        if torch is None:
+            return _NOTHING
+        if _same_release(claim.value, torch.public):
+            return Standing.AGREES, f"the plan has torch {torch.public}", "the plan"
+        return Standing.DIFFERS, f"the plan has torch {torch.public}", "the plan"
+
+    def _wheels(self, claim: Claim) -> _Answer:
+        """``wheels require torch 2.7.0``: every folder of wheels that says another torch."""
+        labelled = [wheel for wheel in self._bundled if wheel.torch]
+        if not labelled:
+            return _NOTHING
+        others = {
+            (w.torch or "", (w.file.place or "").rpartition("/")[0])
+            for w in labelled
+            if not SpecifierSet(w.torch or "").contains(_whole(claim.value))
+        }
+        if not others:
+            return Standing.AGREES, f"all are labelled torch {claim.value}", ""
+        text = ", ".join(f"torch {torch} in {place}" for torch, place in sorted(others))
+        return Standing.DIFFERS, f"there are also wheels for {text}", min(others)[1]
+
+    def _dependency(self, claim: Claim) -> _Answer:
+        """``o_voxel depends on cumesh by git``: what METADATA asks for by git beside that."""
+        subject = canonicalize_name(claim.subject)
+        wheel = next((w for w in self._bundled if w.file.name == subject and w.metadata), None)
+        if wheel is None or wheel.metadata is None:
+            return _NOTHING
+        by_git = {
+            canonicalize_name(d.requirement.name)
+            for d in wheel.metadata.requires
+            if (d.requirement.url or "").startswith("git+")
+        }
+        origin = f"METADATA of {wheel.file.filename}"
+        if canonicalize_name(claim.value) not in by_git:
+            return Standing.DIFFERS, f"it asks for {_listed(by_git)} by git", origin
+        said = {
+            canonicalize_name(other.value)
+            for other in self.claims
+            if other.kind is ClaimKind.DEPENDENCY and canonicalize_name(other.subject) == subject
+        }
+        if by_git - said:
+            return Standing.DIFFERS, f"it asks for {_listed(by_git)} by git", origin
+        return Standing.AGREES, f"it asks for {_listed(by_git)} by git", origin
+
+    def _loading(self, claim: Claim) -> _Answer:
+        """``all models use folder_paths``: every site that does not."""
+        if not self._models:
+            return _NOTHING
+        others = [m for m in self._models if m.mechanism != claim.value]
+        if not others:
+            return Standing.AGREES, "every site that is known does", ""
+        text = ", ".join(f"{m.path} by {m.mechanism} ({m.site})" for m in others)
+        return Standing.DIFFERS, f"not {text}", others[0].site
+
+    def _gated(self, claim: Claim) -> _Answer:
+        row = next((r for r in self.tables.models if _names(claim.subject, r.repo)), None)
+        if row is None:
+            return _NOTHING
+        origin = "matrices/models.toml"
+        if claim.value == "gated":
+            if row.gated is False:
+                return Standing.DIFFERS, f"{row.repo} is not gated", origin
+            known = Standing.AGREES if row.gated else Standing.UNKNOWN
+            return known, f"{row.repo}: {row.gated or 'not known'}", origin
+        if row.mirror:
+            return Standing.DIFFERS, f"{row.mirror} is a public re-upload of {row.repo}", origin
+        return Standing.UNKNOWN, f"no re-upload of {row.repo} is known", origin
+
+    def _hardware(self, claim: Claim) -> _Answer:
+        if self.plan is None or self.plan.cell.cuda.version is None:
+            return _NOTHING
+        try:
+            capability = self.tables.gpus.find(claim.value.replace(" ", "")).capability
+        except TorchsolveError:
+            return _NOTHING
+        gpu = self.plan.gpu
+        if capability in gpu.native:
+            return Standing.AGREES, f"{capability}: machine code in every wheel", "the plan"
+        if capability in gpu.ptx:
+            return Standing.AGREES, f"{capability}: compiled from PTX", "the plan"
+        lacking = ", ".join(dict(gpu.missing).get(capability, ()))
+        text = f"{capability} is not covered" + (f": no code in {lacking}" if lacking else "")
+        return Standing.DIFFERS, text, "the plan"
+
+
+def alternatives(path: str) -> tuple[str, ...]:
+    """``models/{unet,diffusion_models}/x`` → both paths."""
+    match = re.search(r"\{([^{}]*,[^{}]*)\}", path)
+    if not match:
+        return (path,)
+    head, tail = path[: match.start()], path[match.end() :]
+    return tuple(p for part in match[1].split(",") for p in alternatives(f"{head}{part}{tail}"))
+
+
+def _covers(known: str, wanted: str) -> bool:
+    """Whether a path is the known one, a folder of it, or lies below it."""
+    pattern = "".join(
+        r"[^/]+" if part.startswith("{") else re.escape(part)
+        for part in re.split(r"(\{[^{}]*\})", known.rstrip("/"))
+    )
+    if re.match(rf"{pattern}(?:/|$)", wanted):
+        return True
+    return known.startswith(f"{wanted}/")
+
+
+def _same_release(claimed: str, torch: str) -> bool:
+    return torch == claimed or (claimed.count(".") == 1 and torch.startswith(f"{claimed}."))
+
+
+def _whole(version: str) -> str:
+    return version if version.count(".") > 1 else f"{version}.0"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(sorted(names)) or "nothing"
+
+
+def _names(subject: str, repository: str) -> bool:
+    plain = re.sub(r"[^a-z0-9]", "", subject.casefold())
+    return bool(plain) and plain in re.sub(r"[^a-z0-9]", "", repository.casefold())

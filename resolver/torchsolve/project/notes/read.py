@@ -1,0 +1,111 @@
+"""A text → what it claims of paths, repositories, URLs, ports, wheels, loading and hardware."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from torchsolve.errors import UsageError
+from torchsolve.model.claim import Claim, ClaimKind
+
+_LIMIT = 2_000_000
+_PATH = re.compile(r"(?<![\w/.-])(?:ComfyUI/)?((?:models|custom_nodes)/[\w./{}-]*[\w}/])")
+_HUB = re.compile(
+    r"(?:https?://)?huggingface\.co/(?!datasets/|spaces/|docs/|papers/|blog/)([\w-]+/[\w.-]*\w)"
+)
+_CODE = re.compile(r"`([\w-]+/[\w.-]*\w)`")
+_URL = re.compile(r"https?://[^\s)>\]\"'`|]+")
+_PORT = re.compile(
+    r"(?:\bport\s*[:=]?\s*|localhost:|127\.0\.0\.1:|0\.0\.0\.0:|-p\s+(?:\d+:)?)(\d{4,5})\b",
+    re.IGNORECASE,
+)
+_TORCH = re.compile(r"(?<![\w-])(?:py)?torch[\s=:v*`]{1,5}(\d+\.\d+(?:\.\d+)?)", re.IGNORECASE)
+_WHEEL = re.compile(r"\bwheels?\b", re.IGNORECASE)
+_GIT_DEP = re.compile(
+    r"`?([A-Za-z]\w[\w-]*)`?[^.\n]{0,60}?\b(?:declares?|depends? on|requires?|needs?|pulls in)\b"
+    r"([^.\n]{0,80}?)\b(?:from|by|via|as an?|over|through)?\s*git\b",
+    re.IGNORECASE,
+)
+_STANDARD = re.compile(r"\b(?:all|every)\b[^.\n]*\bmodels?\b[^.\n]*\bfolder_paths\b", re.IGNORECASE)
+_UNGATED = re.compile(
+    r"\bno\b[^.\n]*\b(?:ungated|public|open)\b[^.\n]*\b(?:alternative|mirror|copy)", re.IGNORECASE
+)
+_GATED = re.compile(r"\bgated\b", re.IGNORECASE)
+_GPU = re.compile(r"\b(RTX\s?(?:PRO\s?)?\d{4}(?:\s?Ti)?|[AH]\d{3}|L40S?|L4|T4|V100|B\d{3}|GH200)\b")
+_FILE = re.compile(r"[\w-]+\.(?:md|py|txt|json|ya?ml|toml|git|whl|safetensors|png|jpg)$")
+
+
+def read_notes(path: Path) -> tuple[Claim, ...]:
+    """Claims of a file, in order, each once.
+
+    Raises UsageError ``no-such-file`` or ``too-large``.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        why = error.strerror or "unreadable"
+        raise UsageError(
+            "no-such-file", why, origin=str(path), hint="--claims takes a text file"
+        ) from None
+    if len(data) > _LIMIT:
+        hint = "--claims takes notes, a blog text or a README"
+        raise UsageError("too-large", f"{len(data):,} bytes", origin=str(path), hint=hint)
+    return claims_of(path.name, data.decode("utf-8", "replace"))
+
+
+def claims_of(name: str, text: str) -> tuple[Claim, ...]:
+    """Claims of a text; the first place of each."""
+    found: dict[tuple[ClaimKind, str, str], Claim] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        for kind, value, subject in _of_line(line):
+            key = (kind, value.casefold(), subject.casefold())
+            found.setdefault(key, Claim(kind, value, f"{name}:{number}", subject))
+    return tuple(found.values())
+
+
+def _of_line(line: str) -> Iterator[tuple[ClaimKind, str, str]]:
+    for match in _PATH.finditer(line):
+        yield ClaimKind.PATH, match[1], ""
+    repositories = [m[1] for m in _HUB.finditer(line)]
+    repositories += [m[1] for m in _CODE.finditer(line) if _is_repository(m[1])]
+    for repository in dict.fromkeys(repositories):
+        yield ClaimKind.REPOSITORY, repository, ""
+    for match in _URL.finditer(line):
+        address = match[0].rstrip(".,;:")
+        if not _HUB.fullmatch(address):
+            yield ClaimKind.URL, address, ""
+    yield from _of_sentence(line, repositories)
+
+
+def _is_repository(text: str) -> bool:
+    first = text.partition("/")[0]
+    return first not in ("models", "custom_nodes", "wheels") and not _FILE.search(text)
+
+
+def _of_sentence(line: str, repositories: list[str]) -> Iterator[tuple[ClaimKind, str, str]]:
+    for match in _PORT.finditer(line):
+        yield ClaimKind.PORT, match[1], ""
+    for match in _TORCH.finditer(line):
+        kind = ClaimKind.WHEELS if _WHEEL.search(line) else ClaimKind.TORCH
+        yield kind, match[1], ""
+    for match in _GIT_DEP.finditer(line):
+        for name in re.findall(r"`?([A-Za-z][\w-]{2,})`?", match[2]):
+            if name.lower() not in ("the", "its", "and", "package", "only", "one", "dependency"):
+                yield ClaimKind.DEPENDENCY, name, match[1]
+    if _STANDARD.search(line):
+        yield ClaimKind.LOADING, "folder_paths", ""
+    if _UNGATED.search(line):
+        yield ClaimKind.GATED, "no ungated alternative", _subject(line, repositories)
+    elif _GATED.search(line) and repositories:
+        yield ClaimKind.GATED, "gated", repositories[0]
+    for match in _GPU.finditer(line):
+        yield ClaimKind.HARDWARE, re.sub(r"\s+", " ", match[1]), ""
+
+
+def _subject(line: str, repositories: list[str]) -> str:
+    """The repository of a sentence, or its most telling word (``DINOv3``)."""
+    if repositories:
+        return repositories[0]
+    word = re.search(r"[A-Za-z][\w.-]*\d[\w.-]*\w|[A-Za-z]+\d+|[A-Z][A-Z]+\w*", line)
+    return word[0] if word else ""

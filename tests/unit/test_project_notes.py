@@ -1,0 +1,107 @@
+"""Notes held against the source; first the story's own: four of its claims are not so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from torchsolve.errors import UsageError
+from torchsolve.facts import load_facts
+from torchsolve.model.claim import Checked, ClaimKind, Standing
+from torchsolve.model.named_model import named_model
+from torchsolve.project import samples
+from torchsolve.project.notes.compare import check_claims
+from torchsolve.project.notes.read import claims_of, read_notes
+
+
+def check(sample: str, text: str) -> tuple[Checked, ...]:
+    project = samples.load(sample, sample, undeclared=True)
+    return check_claims(claims_of("notes.md", text), (project,), None, load_facts())
+
+
+def by_kind(found: tuple[Checked, ...]) -> dict[ClaimKind, Checked]:
+    return {checked.claim.kind: checked for checked in found}
+
+
+def test_wheels_of_another_torch() -> None:
+    (found,) = check("trellis2", "The bundled wheels require torch 2.7.0.")
+    assert found.standing is Standing.DIFFERS
+    assert "torch ==2.9.1 in wheels/Linux/Torch291" in found.fact
+
+
+def test_a_second_git_dependency() -> None:
+    (found,) = check("trellis2", "- o_voxel declares cumesh as a git dependency")
+    assert found.standing is Standing.DIFFERS
+    assert "cumesh and flex-gemm by git" in found.fact
+    assert found.fact_origin.startswith("METADATA of o_voxel")
+    both = check("trellis2", "o_voxel needs cumesh and flex_gemm by git")
+    assert {checked.standing for checked in both} == {Standing.AGREES}
+
+
+def test_a_re_upload_of_what_is_gated() -> None:
+    found = by_kind(check("trellis2", "DINOv3: no ungated alternative exists"))[ClaimKind.GATED]
+    assert found.standing is Standing.DIFFERS
+    assert "PIA-SPACE-LAB/dinov3-vitl-pretrain-lvd1689m" in found.fact
+
+
+def test_models_that_are_not_loaded_the_standard_way() -> None:
+    found = by_kind(check("wanvideo", "all models use standard folder_paths"))[ClaimKind.LOADING]
+    assert found.standing is Standing.DIFFERS
+    assert "bundled" in found.fact
+    assert "hardcoded" in found.fact
+
+
+@pytest.mark.parametrize(
+    ("text", "standing"),
+    [
+        ("put it at models/microsoft/TRELLIS.2-4B/pipeline.json", Standing.AGREES),
+        ("`ComfyUI/models/microsoft/`", Standing.AGREES),
+        ("models/trellis/ss_dec_conv3d_16l8_fp16.safetensors", Standing.DIFFERS),
+        ("models/checkpoints/other.pt", Standing.DIFFERS),
+        ("`microsoft/TRELLIS.2-4B`", Standing.AGREES),
+        ("https://huggingface.co/someone/TRELLIS.2-4B", Standing.DIFFERS),
+        ("https://github.com/visualbruno/ComfyUI-Trellis2", Standing.UNKNOWN),
+        ("open http://localhost:8188", Standing.AGREES),
+        ("docker run -p 7860:7860 image", Standing.DIFFERS),
+    ],
+)
+def test_paths_repositories_and_ports(text: str, standing: Standing) -> None:
+    assert {checked.standing for checked in check("trellis2", text)} >= {standing}
+
+
+def test_alternatives_and_open_names_of_a_path() -> None:
+    text = "T5 goes to models/clip/umt5.safetensors, LoRAs to models/loras/"
+    assert {c.standing for c in check("wanvideo", text)} == {Standing.AGREES}
+
+
+def test_each_claim_is_named_once_with_its_line() -> None:
+    found = claims_of("a.md", "x\nmodels/vae/a.pt\nmodels/vae/a.pt\n")
+    assert [(claim.kind, claim.origin) for claim in found] == [(ClaimKind.PATH, "a.md:2")]
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_bytes(b"\xff\x00models/vae/a.pt\x00")
+    assert [claim.value for claim in read_notes(path)] == ["models/vae/a.pt"]
+    path.write_bytes(b"x" * 3_000_000)
+    with pytest.raises(UsageError, match="3,000,000 bytes"):
+        read_notes(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "revision"),
+    [
+        ("owner/name", "models/name/", None),
+        ("owner/name@v1=models/loras", "models/loras/", "v1"),
+    ],
+)
+def test_a_model_that_only_the_user_knows(text: str, path: str, revision: str | None) -> None:
+    model = named_model(text)
+    assert (model.repo, model.path, model.revision) == ("owner/name", path, revision)
+
+
+@pytest.mark.parametrize("text", ["name", "a/b=etc/passwd", "a/b=models/../x", "a/b c", ""])
+def test_what_is_no_model(text: str) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        named_model(text)
