@@ -9,6 +9,7 @@ cache, and an offline run the same ones.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ def run(line: list[str]) -> None:
 def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     killed = wrong = harmed = 0
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the server tells of each cut connection
     with tempfile.TemporaryDirectory() as folder, IndexServer(chain(40)) as server:
         here = Path(folder)
         (here / "requirements.txt").write_text("p0\n")

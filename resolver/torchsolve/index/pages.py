@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
 from hashlib import pbkdf2_hmac, sha256
 from pathlib import Path
+from threading import Lock
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
@@ -55,6 +56,8 @@ class Pages:
     ) -> None:
         self._settings, self._http, self._cache, self._once = settings, http, cache, once
         self._chosen = Chosen(cache)
+        # One at a time: a page of 40 MB makes values of 200, and threads would gain nothing.
+        self._parsing = Lock()
         self._credentials = credentials
 
     def read(self, index: Index, name: NormalizedName, *, whole: bool = False) -> IndexPage | None:
@@ -142,7 +145,8 @@ class Pages:
             entry = _make_entry(None, response)
         else:
             raise_for_status(response.status, response.url)
-            entry = _make_entry(read_listing(name, response), response)
+            with self._parsing:
+                entry = _make_entry(read_listing(name, response), response)
         if storable(response):
             # Where the answer belongs is known now: a keyring may have been asked on the way.
             self._cache.write(f"pages/{self._folder(index)}", name, entry)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from torchsolve.solve.agenda import Agenda
 from torchsolve.solve.engine import (
     Answer,
     Confirm,
@@ -54,15 +55,17 @@ class _Search:
         self.scores: Counter[str] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.swapped: set[tuple[str, str]] = set()
+        self.agenda = Agenda(self.state, self.scores)
 
     def run(self, rounds: int) -> Answer:
         self.problem.prefetch(self.problem.roots)
         if not all(self.state.demand(edge.key, edge.mask) for edge in self.problem.roots):
             return Infeasible()
+        self.agenda.renew()
         for _ in range(rounds):
             conflict = self.propagate()
             if conflict is None:
-                key = self.next_package()
+                key = self.agenda.next()
                 if key is None:
                     return Solved(self.picks())
                 conflict = self.decide(key)
@@ -73,19 +76,7 @@ class _Search:
     def picks(self) -> dict[str, int]:
         return {key: self.state.domain(key).bit_length() - 1 for key in self.state.decided}
 
-    # -- choosing ------------------------------------------------------------------------------
-
-    def next_package(self) -> str | None:
-        """A required package with one option left; else the highest score; else the first met."""
-        state, best = self.state, None
-        for key in state.order:
-            if key in state.decided or not state.required(key):
-                continue
-            if state.domain(key).bit_count() == 1:
-                return key
-            if best is None or self.scores[key] > self.scores[best]:
-                best = key
-        return best
+    # -- deciding ------------------------------------------------------------------------------
 
     def decide(self, key: str) -> Nogood | None:
         """Decide a package; the nogood of the contradiction where that cannot be done."""
@@ -159,9 +150,14 @@ class _Search:
                 self.swapped.add(pair)
                 self.scores[key] += _SWAP
                 self.scores[other] -= _SWAP
-                self.state.back_to(level - 1)
+                self.back_to(level - 1)
                 return True
         return False
+
+    def back_to(self, level: int) -> None:
+        """Undo later choices."""
+        self.state.back_to(level)
+        self.agenda.renew()
 
     # -- learning ------------------------------------------------------------------------------
 
@@ -169,7 +165,9 @@ class _Search:
         """Apply learned nogoods to what changed; one whose terms all hold is a contradiction."""
         state = self.state
         while state.changed:
-            for nogood in self.learned.get(state.changed.pop(), ()):
+            changed = state.changed.pop()
+            self.agenda.add(changed)
+            for nogood in self.learned.get(changed, ()):
                 open_terms = [k for k, mask in nogood.items() if not state.satisfied(k, mask)]
                 if not open_terms:
                     return nogood
@@ -187,7 +185,7 @@ class _Search:
             for name in nogood:
                 self.learned.setdefault(name, []).append(nogood)
                 self.scores[name] += 1
-            self.state.back_to(level)
+            self.back_to(level)
             if not self.state.satisfied(key, nogood[key]):
                 self.state.narrow(key, ~nogood[key], nogood)
                 return True

@@ -77,6 +77,7 @@ class Problem:
         self._demanded = question.demanded()
         self._left_out = dict(question.left_out)
         self.fact_drops: list[Drop] = []
+        self._left: dict[str, int] = {}
         self._bounds: dict[str, list[Edge]] = {}
         self.roots: tuple[Edge, ...] = self._read_facts()
 
@@ -132,9 +133,12 @@ class Problem:
 
     def bound(self, key: str) -> int:
         """Options of a package that the bounding facts leave."""
-        mask = self.package(key).everything
-        for edge in self.bounds(key):
-            mask &= edge.mask
+        mask = self._left.get(key)
+        if mask is None:
+            mask = self.package(key).everything
+            for edge in self.bounds(key):
+                mask &= edge.mask
+            self._left[key] = mask
         return mask
 
     def bounds(self, key: str) -> tuple[Edge, ...]:
