@@ -6,15 +6,17 @@
 A row of TRUTH is one shared object of one wheel under one torch release: ``wheel``, ``so``,
 ``torch``, ``loaded`` (a bare dlopen), ``error``, ``assisted_loaded`` (absent libraries that are not
 torch's stubbed). Wheels are looked for in DIR, else fetched from the package index one at a time,
-read and deleted; what was read is kept in ``--records``. The judge sees no METADATA and no file
-name of a wheel. It is told of the host what the rows tell: which libraries that are neither torch's
-nor CUDA's the loader did not find.
+read and deleted; what was read is kept in ``--records``. ``tests/data/dlopen_outcomes.jsonl.xz``
+holds outcomes whose wheels lie read beside it: they need no network. The judge sees no METADATA and
+no file name of a wheel. It is told of the host what the rows tell: which libraries that are neither
+torch's nor CUDA's the loader did not find.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import lzma
 import re
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from email.parser import HeaderParser
+from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -40,6 +43,7 @@ from torchsolve.wheel.record import distil, dump_binary, load_binary
 
 # Of the machine that the outcomes were made on: Debian 12.
 GLIBC, LIBSTDCXX = "2.36", "3.4.30"
+PACKED = Path(__file__).parent.parent / "data" / "dlopen_wheels.xz"
 VERDICTS = ("loads", "links", "refuted", "unknown")
 _ABSENT = re.compile(r"(?:^|: )([^\s:/]+\.so[^\s:]*): cannot open shared object file")
 
@@ -73,11 +77,13 @@ class Outcome:
 
 def rows_of(path: Path) -> list[Row]:
     found = []
-    for line in path.read_text("utf-8").splitlines():
-        item = json.loads(line)
+    opened = lzma.open if path.suffix == ".xz" else open
+    with opened(path, "rt", encoding="utf-8") as stream:
+        items = [json.loads(line) for line in stream if line.strip()]
+    for item in items:
         # Assisted was tried only where a library was what failed.
-        assisted = item["loaded"] or bool(item["assisted_loaded"])
-        errors = f"{item['error'] or ''}\n{item['assisted_error'] or ''}"
+        assisted = item["loaded"] or bool(item.get("assisted_loaded"))
+        errors = f"{item.get('error') or ''}\n{item.get('assisted_error') or ''}"
         torch = Version(item["torch"])
         found.append(Row(item["wheel"], item["so"], torch, item["loaded"], assisted, errors))
     return found
@@ -85,6 +91,9 @@ def rows_of(path: Path) -> list[Row]:
 
 def known(wheel: str, wheels: Path | None, records: Path) -> Known | None:
     """The wheel's record; None where the wheel cannot be had."""
+    if wheel in _packed():
+        requires, _, record = _packed()[wheel].partition(b"\t")
+        return Known(load_binary(record, wheel), tuple(json.loads(requires)))
     kept = records / f"{wheel}.json"
     if not kept.exists():
         with tempfile.TemporaryDirectory() as folder:
@@ -98,16 +107,29 @@ def known(wheel: str, wheels: Path | None, records: Path) -> Known | None:
     return Known(load_binary(data, kept.name), tuple(json.loads(requires)))
 
 
+@cache
+def _packed() -> dict[str, bytes]:
+    """Wheel → what METADATA requires and the record, of the wheels that are at hand."""
+    rows = lzma.decompress(PACKED.read_bytes()).splitlines() if PACKED.exists() else []
+    return {name.decode(): rest for name, _, rest in (row.partition(b"\t") for row in rows)}
+
+
 def _found(wheel: str, wheels: Path | None) -> Path | None:
     stem = "-".join(wheel.split("-")[:2])
     exact = [wheels / f"{wheel}.whl"] if wheels else []
     near = sorted(wheels.glob(f"{stem}-*.whl")) if wheels and "linux_x86_64" not in wheel else []
+    # A wheel of a repository is named by its path, dashes for slashes.
+    below = sorted(wheels.rglob("*.whl")) if wheels else []
+    near += [path for path in below if wheel.endswith(f"{path.parent.name}-{path.stem}")]
     return next((path for path in (*exact, *near) if path.exists()), None)
 
 
 def _fetched(wheel: str, folder: Path) -> Path | None:
     parts = wheel.split("-")
-    python = "3.11" if "abi3" in parts else f"{parts[2][2]}.{parts[2][3:]}"
+    if len(parts) < 5:
+        return None
+    exact = re.fullmatch(r"cp3(\d+)t?", parts[-2])
+    python = f"3.{exact[1]}" if exact else "3.12"
     platforms = [word for tag in parts[-1].split(".") for word in ("--platform", tag)]
     command = [sys.executable, "-m", "pip", "-q", "download", "--no-deps", "--no-cache-dir"]
     command += ["--only-binary", ":all:", "--python-version", python, *platforms]
