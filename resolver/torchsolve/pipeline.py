@@ -214,6 +214,7 @@ def _read_options(settings: Settings, client: IndexClient) -> ReadOptions:
         extras=settings.extras,
         groups=settings.groups,
         platform=settings.platform,
+        registry=settings.registry,
         download=client.download,
         modules_of=partial(_modules_of, client),
     )

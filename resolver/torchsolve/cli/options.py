@@ -18,8 +18,8 @@ Projects = Annotated[
     list[str],
     typer.Argument(
         metavar="PROJECT",
-        help="A folder, owner/repo\\[@rev], git URL, wheel, requirements file, pyproject.toml, "
-        "lock, script, "
+        help="A folder, owner/repo\\[@rev], Comfy registry id, git URL, wheel, requirements file, "
+        "pyproject.toml, lock, script, "
         "or a bundled sample: trellis2, wanvideo, bria-rmbg.",
         show_default=False,
     ),
@@ -94,6 +94,7 @@ _PROBLEM = (
     _option("find-links", _MANY, "URL|DIR", _INDEX, "files beside those of the index"),
     _option("ca-bundle", _ONE, "FILE", _INDEX, "authorities to trust (PEM)"),
     _option("torch-index", _ONE, "auto|default|URL", _INDEX, "where other torch builds come from"),
+    _option("registry", _ONE, "URL", _INDEX, "instead of the Comfy registry"),
     _option("exclude-newer", _ONE, "DATE", _INDEX, "ignore files uploaded after this day"),
     _option("as-of", _ONE, "commit|DATE|now", _INDEX, "the same, by name"),
     _option("snapshot", _ONE, "FILE", _INDEX, "record what indexes say, to solve from again"),

@@ -55,6 +55,7 @@ class Settings:
             and for a sample its recorded date.
         snapshot: where to record every page and metadata file that the solve touches.
         from_snapshot: a recording to solve from, without an index.
+        registry: address of the Comfy registry's API; None: its own.
         pins: where to write plain ``name==version`` lines.
         groups: dependency groups of the project (PEP 735) that are asked for.
         lock: an earlier lock, whose pins are preferred; with ``-o DIR`` that of the folder.
@@ -97,6 +98,7 @@ class Settings:
     ca_bundle: Path | None = None
     torch_index: str = "auto"
     rev: str | None = None
+    registry: str | None = None
     exclude_newer: datetime | None = None
     as_of: Literal["commit", "now"] | datetime | None = None
     snapshot: Path | None = None

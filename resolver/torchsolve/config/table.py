@@ -71,6 +71,7 @@ SETTINGS: dict[str, Setting] = {
     "find-links": Setting("find_links", parse_links, " "),
     "ca-bundle": Setting("ca_bundle", parse_file),
     "torch-index": Setting("torch_index", parse_torch_index),
+    "registry": Setting("registry", parse_index_url),
     "rev": Setting("rev", parse_text),
     "exclude-newer": Setting("exclude_newer", parse_moment),
     "as-of": Setting("as_of", parse_as_of),

@@ -11,7 +11,14 @@ from torchsolve.errors import UsageError
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation
 from torchsolve.project import samples
 from torchsolve.project.options import ReadOptions
-from torchsolve.project.reference import LocalPath, Repository, SampleName, WheelUrl, classify
+from torchsolve.project.reference import (
+    LocalPath,
+    RegistryId,
+    Repository,
+    SampleName,
+    WheelUrl,
+    classify,
+)
 
 if TYPE_CHECKING:
     from torchsolve.project.tree import Tree
@@ -46,8 +53,27 @@ def load(reference: str, options: ReadOptions) -> ProjectFacts:
             return _wheel_url(url, reference, options)
         case Repository(url, rev):
             return _repository(url, options.rev or rev, reference, options)
+        case RegistryId(node, rev):
+            return _of_registry(node, options.rev or rev, reference, options)
         case LocalPath(path):
             return _path(path, reference, options)
+
+
+def _of_registry(node: str, rev: str | None, reference: str, options: ReadOptions) -> ProjectFacts:
+    from torchsolve.project import registry
+
+    base, download = options.registry or registry.BASE, options.online_download
+    address = registry.repository_of(node, base, options.cache_dir, download)
+    match classify(address, samples.names):
+        case Repository(url, own):
+            return _repository(url, rev or own, reference, options)
+        case _:
+            raise UsageError(
+                "unsupported-transport",
+                f"the registry says that {node} is at {address}",
+                origin=reference,
+                hint="name a repository that git can fetch by https",
+            )
 
 
 def load_all(references: Sequence[str], options: ReadOptions) -> tuple[ProjectFacts, ...]:
@@ -80,7 +106,9 @@ def _identity(project: ProjectFacts) -> object:
 
 
 def _has_revisions(what: object) -> bool:
-    return isinstance(what, Repository) or (isinstance(what, LocalPath) and what.path.is_dir())
+    return isinstance(what, Repository | RegistryId) or (
+        isinstance(what, LocalPath) and what.path.is_dir()
+    )
 
 
 def _wheel_url(url: str, reference: str, options: ReadOptions) -> ProjectFacts:

@@ -22,6 +22,7 @@ class ReadOptions:
         extras: extras of a ``pyproject.toml`` that are asked for (``--with``).
         groups: dependency groups of a ``pyproject.toml`` that are asked for (``--group``).
         platform: wheels for other systems than this one's are named, not read.
+        registry: address of the Comfy registry's API; None: its own.
         modules_of: what the newest wheel of a name on the index brings to import; None where it
             cannot be asked, or has none.
         download: fetches a file at an address; None like ``offline``: nothing is fetched.
@@ -34,6 +35,7 @@ class ReadOptions:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     platform: Platform = field(default_factory=lambda: Platform("linux/amd64"))
+    registry: str | None = None
     download: Download | None = None
     modules_of: Callable[[str], tuple[str, ...] | None] = lambda _name: None
 

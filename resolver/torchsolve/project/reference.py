@@ -6,7 +6,8 @@ The order is fixed, so that one text always means one thing:
 2. an existing path, where the text looks like one: a separator, a leading ``.`` or ``~``, a suffix;
 3. the name of a bundled sample;
 4. an existing path without separator or suffix;
-5. ``owner/repo[@rev]`` on GitHub.
+5. ``owner/repo[@rev]`` on GitHub;
+6. an id of the Comfy registry, ``comfy:ID[@rev]`` or ``ID[@rev]`` alone.
 
 So ``./trellis2`` is a folder and ``trellis2`` the sample, and a folder ``owner/repo`` under the
 current directory hides the repository of that name.
@@ -29,6 +30,8 @@ _GITHUB = re.compile(
     r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<repo>[\w.-]+?)(?:\.git)?(?:@(?P<rev>.+))?"
 )
 _PAGE = re.compile(r"(?P<repo>/[^/]+/[^/]+)/(?:tree|commit|releases/tag)/(?P<rev>.+)")
+_REGISTRY = "comfy:"
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:@[\w./-]+)?")
 _FILE_SUFFIXES = (".txt", ".in", ".toml", ".whl", ".cfg")
 
 
@@ -61,7 +64,15 @@ class SampleName:
     name: str
 
 
-Reference = LocalPath | WheelUrl | Repository | SampleName
+@dataclass(frozen=True, slots=True)
+class RegistryId:
+    """A node of the Comfy registry, and the revision of its repository after ``@``."""
+
+    node: str
+    rev: str | None
+
+
+Reference = LocalPath | WheelUrl | Repository | SampleName | RegistryId
 
 
 def classify(text: str, samples: Callable[[], tuple[str, ...]]) -> Reference:
@@ -76,6 +87,8 @@ def classify(text: str, samples: Callable[[], tuple[str, ...]]) -> Reference:
             "an empty reference names nothing",
             hint="name a folder, a file, owner/repo or a sample",
         )
+    if text.startswith(_REGISTRY):
+        return _registry(text.removeprefix(_REGISTRY))
     if _SCHEME.match(text) or _SCP.fullmatch(text):
         return _url(text)
     path = Path(text).expanduser()
@@ -92,7 +105,12 @@ def _looks_like_path(text: str) -> bool:
     return "/" in text or text.startswith((".", "~")) or bool(Path(text).suffix)
 
 
-def _github(text: str, samples: Callable[[], tuple[str, ...]]) -> Repository:
+def _registry(text: str) -> RegistryId:
+    node, _, rev = text.partition("@")
+    return RegistryId(node, rev or None)
+
+
+def _github(text: str, samples: Callable[[], tuple[str, ...]]) -> Repository | RegistryId:
     match = _GITHUB.fullmatch(text)
     if match and not text.endswith(_FILE_SUFFIXES):
         return Repository(f"https://github.com/{match['owner']}/{match['repo']}", match["rev"])
@@ -104,6 +122,8 @@ def _github(text: str, samples: Callable[[], tuple[str, ...]]) -> Repository:
             hint="check the path; a repository is owner/repo or its https:// address",
         )
     close = get_close_matches(text, samples(), 1)
+    if not close and _NODE.fullmatch(text):
+        return _registry(text)
     raise UsageError(
         "unknown-reference",
         f"{text} is no file, no bundled sample and no owner/repo",
