@@ -1,12 +1,14 @@
 """GPU code as torchsolve reads it, beside what NVIDIA's ``cuobjdump`` lists.
 
-    python tests/bench/cuobjdump.py CUOBJDUMP WHEEL...
+    python tests/bench/cuobjdump.py CUOBJDUMP[,OLDER] WHEEL...
 
 One row a file that either finds GPU code in. ``cuobjdump`` is asked with ``-all``, which includes
 the objects that the runtime links (``__nv_relfatbin``); it names machine code for a family by its
 architecture alone (``sm_100`` for ``sm_100f``), so that ``f`` is left out of the comparison there.
-Older machine code makes it give up ("Invalid ELF"): such a file is ``stopped``, where all that it
-listed until then is in ours. Exit status 1 where sets differ otherwise.
+Machine code of architectures that a toolkit has dropped (before sm_75 in CUDA 13) makes it give up
+at the first such entry: then an ``OLDER`` one is asked, of a toolkit that still has them. Where
+that gives up too, the file is ``stopped``, if all that was listed until then is in ours; the row
+says at what. Exit status 1 where sets differ otherwise.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Row:
         return "stopped" if self.stopped and all(b <= a for a, b in pairs) else "differs"
 
 
-def compare(cuobjdump: Path, wheel: Path) -> Iterator[Row]:
+def compare(cuobjdump: str, wheel: Path) -> Iterator[Row]:
     """Rows of the files of a wheel in which GPU code was found by one of the two."""
     ours = {file.member: file.gpu for file in read_binaries(wheel, wheel.name, gpu=True).files}
     with zipfile.ZipFile(wheel) as archive:
@@ -56,10 +58,13 @@ def compare(cuobjdump: Path, wheel: Path) -> Iterator[Row]:
                 yield _row(cuobjdump, wheel.name, archive, member, code)
 
 
-def _row(cuobjdump: Path, wheel: str, archive: zipfile.ZipFile, member: str, code: GpuCode) -> Row:
+def _row(cuobjdump: str, wheel: str, archive: zipfile.ZipFile, member: str, code: GpuCode) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(archive.extract(member, folder))
-        listed, complaint = _listed(cuobjdump, path)
+        for tool in cuobjdump.split(","):
+            listed, complaint = _listed(tool, path)
+            if not complaint:
+                break
     sass = frozenset(re.findall(r"\.sm_(\w+)\.cubin", listed))
     ptx = frozenset(re.findall(r"\.sm_(\w+)\.ptx", listed))
     return Row(
@@ -72,12 +77,12 @@ def _row(cuobjdump: Path, wheel: str, archive: zipfile.ZipFile, member: str, cod
     )
 
 
-def _listed(cuobjdump: Path, path: Path) -> tuple[str, str]:
+def _listed(cuobjdump: str, path: Path) -> tuple[str, str]:
     """What it lists, and what it could not read."""
     listed, complaints = "", set()
     for flag in ("-lelf", "-lptx"):
         done = subprocess.run(
-            [str(cuobjdump), "-all", flag, str(path)], capture_output=True, text=True, check=False
+            [cuobjdump, "-all", flag, str(path)], capture_output=True, text=True, check=False
         )
         listed += done.stdout
         fatal = re.search(r"cuobjdump fatal\s*: (.*?)( in '.*)?$", done.stderr, re.MULTILINE)
@@ -102,7 +107,7 @@ def _key(name: str) -> tuple[int, str]:
 
 
 def main() -> int:
-    cuobjdump, *wheels = map(Path, sys.argv[1:])
+    cuobjdump, wheels = sys.argv[1], map(Path, sys.argv[2:])
     rows: list[Row] = []
     for wheel in wheels:
         for row in compare(cuobjdump, wheel):

@@ -41,7 +41,7 @@ def cuobjdump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("filename", WHEELS, ids=lambda name: name.split("-cp")[0].split("-py")[0])
 def test_the_same_machine_code_and_ptx(cuobjdump: Path, tmp_path: Path, filename: str) -> None:
-    rows = [row for row in compare(cuobjdump, fetch(filename, tmp_path)) if any(row.sass)]
+    rows = [row for row in compare(str(cuobjdump), fetch(filename, tmp_path)) if any(row.sass)]
     assert rows
     # It gives up on machine code of CUDA 12.1 ("Invalid ELF"); what it listed is in ours.
     assert {row.verdict for row in rows} <= {"equal", "stopped"}

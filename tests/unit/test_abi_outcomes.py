@@ -17,6 +17,7 @@ from packaging.version import Version
 from torchsolve.abi.atlas import load_atlas
 from torchsolve.abi.host import Host
 from torchsolve.abi.judge import Judge
+from torchsolve.model.binary import Cause
 from torchsolve.wheel.record import load_binary
 
 DATA = Path(__file__).parent.parent / "data"
@@ -62,3 +63,15 @@ def test_no_verdict_is_against_the_linker(start: str) -> None:
         assert not opened or found.verdict != "refuted" or said == "layout", (row, found.reason)
         judged += found.verdict in ("loads", "refuted")
     assert judged > 10
+
+
+def test_gradients_registered_for_another_key_refute() -> None:
+    # Seen in a dump of its kernels: on 2.7.1 none is left for Autograd, on 2.8.0 there are 43.
+    name = next(name for name in wheels() if name.startswith("fbgemm_gpu_cpu-1.3.0-"))
+    binary = load_binary(wheels()[name], name)
+    file = next(f for f in binary.files if f.member.endswith("fbgemm_gpu_tbe_index_select.so"))
+    judge = Judge(binary, load_atlas(), HOST)
+    found = judge.file(file, Version("2.7.1"))
+    assert (found.verdict, found.cause) == ("refuted", Cause.LAYOUT)
+    assert "DK_Autograd" in found.missing
+    assert judge.file(file, Version("2.8.0")).verdict == "loads"
