@@ -265,13 +265,18 @@ def _row(file: RawFile) -> tuple[str, ...]:
         _time(file.get("upload-time")),
         file["filename"],
         file["hashes"].get("sha256") or "",
-        str(file.get("size") or ""),
+        _size(file.get("size")),
         file.get("requires-python") or "",
         "" if yanked is False or yanked is None else f"y{reason}",
         _metadata_hash(file),
         file["url"],
     )
     return tuple([" ".join(field.split()) if field else "" for field in row])
+
+
+def _size(value: object) -> str:
+    """Bytes; nothing where the page says what no file has."""
+    return str(value) if type(value) is int and value > 0 else ""
 
 
 def _metadata_hash(file: RawFile) -> str:

@@ -13,7 +13,8 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from optparse import OptionParser
+from functools import cache
+from optparse import OptionParser, Values
 
 from pip_requirements_parser import (
     OptionParsingError,
@@ -95,11 +96,10 @@ def logical_lines(data: bytes, *, expand: bool) -> Iterator[Line]:
 def _line(number: int, raw: str, *, expand: bool) -> Line:
     text = _VARIABLE.sub(lambda m: os.environ.get(m[1]) or m[0], raw) if expand else raw
     requirement, rest = break_args_options(text)
-    parser = build_parser()
-    parser.add_option("-C", "--config-setting", "--config-settings", dest="config", action="append")
+    parser = _parser()
     try:
         words = shlex.split(rest)
-        found, leftover = parser.parse_args(list(words), parser.get_default_values())
+        found, leftover = parser.parse_args(list(words), _defaults(parser))
     except OptionParsingError as error:
         return Line(number, raw, requirement, {}, error=error.msg.partition("error: ")[2].strip())
     except ValueError as error:
@@ -107,6 +107,20 @@ def _line(number: int, raw: str, *, expand: bool) -> Line:
     options = {key: _values(value) for key, value in vars(found).items() if value}
     spelled = dict(_spelled(words, parser))
     return Line(number, raw, requirement.strip(), options, tuple(leftover), spelled=spelled)
+
+
+@cache
+def _parser() -> OptionParser:
+    """pip's options; made once, for that takes longer than reading a line."""
+    parser: OptionParser = build_parser()
+    parser.add_option("-C", "--config-setting", "--config-settings", dest="config", action="append")
+    return parser
+
+
+def _defaults(parser: OptionParser) -> Values:
+    """Fresh ones: an option that collects values would add them to the parser's own list."""
+    values = vars(parser.get_default_values())
+    return Values({k: list(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def _spelled(words: list[str], parser: OptionParser) -> Iterator[tuple[str, str]]:

@@ -98,6 +98,8 @@ def _requirement(text: str) -> Requirement:
         return Requirement(text)
     except InvalidRequirement as error:
         raise RequirementError(str(error).splitlines()[0]) from None
+    except RecursionError:
+        raise RequirementError("its marker is nested too deeply") from None
 
 
 def _address(url: str, marker: str) -> Named:

@@ -149,6 +149,7 @@ class RequirementSet:
     pre: bool = False
     hashes: dict[str, set[str]] = field(default_factory=dict)
     files: set[tuple[str, bool]] = field(default_factory=set)
+    named: set[tuple[str, bool]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
 
@@ -237,8 +238,10 @@ class Reader:
         strength = Strength.CLAIMED if what.claimed else Strength.DECLARED
         verb = "allows only" if constraint else "needs"
         evidence = Evidence(self.subject, f"{verb} {requirement}", strength, origin)
-        place = self.result.constraints if constraint else self.result.requirements
-        if all(str(known.requirement) != str(requirement) for known in place):
+        key = (str(requirement), constraint)
+        if key not in self.result.named:
+            self.result.named.add(key)
+            place = self.result.constraints if constraint else self.result.requirements
             place.append(Declared(requirement, evidence))
         for value in line.options.get("hashes", ()):
             self.result.hashes.setdefault(canonicalize_name(requirement.name), set()).add(value)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # PEP 817's markers; packaging 26.3 raises InvalidRequirement on each of them.
 _VARIANT_MARKER = re.compile(r"\bvariant_(label|properties|features|namespaces)\b")
+_SHOWN = 160
 _BUILD_AGAIN = "pip refuses such a file too: build it again"
 _HEADERS_END = re.compile(r"\r?\n\r?\n")
 
@@ -111,10 +112,17 @@ def requirement(line: str) -> Requirement:
     """
     head, mark, condition = line.partition(";")
     if not mark or "@" in head:
-        return Requirement(line) if mark else _head(head)
+        return _whole(line) if mark else _head(head)
     found = _head(head)
     found.marker = _marker(condition.strip())
     return found
+
+
+def _whole(text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except RecursionError:
+        raise InvalidRequirement("its marker is nested too deeply") from None
 
 
 def _head(text: str) -> Requirement:
@@ -131,8 +139,9 @@ def _marker(condition: str) -> Marker:
     # Markers take most of the time of a requirement, and few of them differ: extra == "test".
     try:
         return Marker(condition)
-    except InvalidMarker as error:
-        raise InvalidRequirement(str(error)) from None
+    except (InvalidMarker, RecursionError) as error:
+        why = str(error) if isinstance(error, InvalidMarker) else "its marker is nested too deeply"
+        raise InvalidRequirement(why) from None
 
 
 def has_variant_marker(line: str) -> bool:
@@ -164,7 +173,8 @@ def _usable(line: str, origin: str, notes: list[str]) -> bool:
         requirement(line)
     except InvalidRequirement:
         why = "variant marker" if has_variant_marker(line) else "not a requirement"
-        notes.append(f"set aside, {why}: {line} [{origin}]")
+        shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+        notes.append(f"set aside, {why}: {shown} [{origin}]")
         return False
     return True
 
