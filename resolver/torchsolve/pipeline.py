@@ -20,8 +20,10 @@ from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.index.client import IndexClient
 from torchsolve.index.credentials import split_auth
+from torchsolve.index.trust import ca_bundle_of_environment
 from torchsolve.indexes import find_indexes
 from torchsolve.links import with_links
+from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.claim import Claim, Standing
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.named_model import named_model
@@ -34,7 +36,7 @@ from torchsolve.project.load import ReadOptions, load_all
 from torchsolve.project.notes.compare import check_claims
 from torchsolve.project.notes.read import read_notes
 from torchsolve.proof import Proofs
-from torchsolve.solve.cells import refuse_unknown
+from torchsolve.solve.cells import plain_cells, refuse_unknown
 from torchsolve.solve.context import Context
 from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
@@ -151,7 +153,7 @@ def _context(
         snapshot=settings.snapshot,
         from_snapshot=settings.from_snapshot,
     )
-    with IndexClient(wanted) as client:
+    with IndexClient(wanted, _builder(settings, tables, wanted.default_url)) as client:
         if progress is not None:
             progress.stage(_SOLVING)
         proofs = _proofs(client, settings, gpus)
@@ -227,6 +229,26 @@ def _modules_of(client: IndexClient, name: str) -> tuple[str, ...] | None:
         return client.modules(wheels[0]) if wheels else None
     except UnknownError:
         return None
+
+
+def _builder(settings: Settings, tables: Facts, index: str | None) -> MetadataBuilder | None:
+    """Who builds sdists that say nothing: in the image that was named, else the first cell's."""
+    if not settings.build_metadata:
+        return None
+    from torchsolve.build.docker import DockerEngine
+    from torchsolve.build.metadata import ContainerBuilder
+
+    cell = next(iter(plain_cells(tables, settings)), None)
+    if cell is None:
+        return None
+    return ContainerBuilder(
+        DockerEngine(),
+        settings.build_image or cell.image.ref,
+        cell.id.python,
+        tables.images.systems,
+        split_auth(index)[0] if index else None,
+        settings.ca_bundle or ca_bundle_of_environment(),
+    )
 
 
 def _preferences(settings: Settings, options: ReadOptions) -> Preferences:

@@ -96,6 +96,7 @@ def test_a_remote_wheel_says_the_same(
         remote = inspected(capsys, "ext==1.0")
     assert remote["torch"] == local["torch"]
     assert (remote["verified"], local["verified"]) == (False, True)
+    assert 0 < remote["bytes_read"] <= remote["bytes_total"]
 
 
 def test_text_names_the_symbol(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -251,3 +251,16 @@ class _Counted:
             raise Unreadable("past its end")
         self.reach = max(self.reach, offset + size)
         return self._data[offset : offset + size]
+
+
+def test_checks_behind_the_tables_are_found_where_gpu_code_is_read(tmp_path: Path) -> None:
+    """Sections of GPU code end late: what is inflated for them is looked through for checks."""
+    text = 'ASSERT FAILED at \\"/x/torch/include/c10/core/Late.h\\":12, please'
+    source = f'{SOURCE} const char *late(void) {{ return "{text}"; }}'
+    built = shared(tmp_path / "ext.so", source).read_bytes()
+    made = make_wheel("demo", "1.0", tag="cp312-cp312-linux_x86_64", members={"ext.so": built})
+    local = read_binaries(io.BytesIO(made.content), made.filename, gpu=True)
+    assert local.files[0].checks == (("c10/core/Late.h", 12),)
+    with IndexServer({"demo": [FakeFile(made)]}) as server:
+        remote = read(tmp_path / "cache", server, gpu=True)
+    assert remote.files[0].checks == local.files[0].checks

@@ -90,6 +90,9 @@ class DockerEngine:
             command=command[1:],
             network_mode=None if request.network else "none",
             healthcheck={"test": ["NONE"]},
+            mem_limit=request.memory,
+            pids_limit=request.processes,
+            user=request.user,
             **(self._gpu() if request.gpu else {}),
         )
         container.put_archive("/", _archive(request))
@@ -154,6 +157,10 @@ def _archive(request: RunRequest) -> bytes:
         folder = tarfile.TarInfo(PROBE_DIR.strip("/"))
         folder.type, folder.mode = tarfile.DIRTYPE, 0o755
         tar.addfile(folder)
+        for parent in sorted({name.rpartition("/")[0] for name in request.files} - {""}):
+            inner = tarfile.TarInfo(f"{folder.name}/{parent}")
+            inner.type, inner.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(inner)
         for name, content in sorted(request.files.items()):
             member = tarfile.TarInfo(f"{folder.name}/{name}")
             member.size, member.mode = len(content), 0o644

@@ -74,6 +74,8 @@ _PROBLEM = (
     _option("lock", _ONE, "FILE", _ASK, "keep the pins of this lock where they hold"),
     _option("upgrade", _FLAG, None, _ASK, "keep no earlier pins"),
     _option("upgrade-package", _MANY, "NAME", _ASK, "keep no earlier pin of NAME"),
+    _option("build-metadata", _FLAG, None, _ASK, "build sdists that say nothing in a container"),
+    _option("build-image", _ONE, "REF", _ASK, "image of that container"),
     _option("with", _MANY, "EXTRA", _ASK, "an extra of the project, or an optional import of it"),
     _option(
         "undeclared",

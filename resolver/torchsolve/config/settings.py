@@ -62,6 +62,8 @@ class Settings:
         upgrade: nothing is preferred; ``upgrade_packages``: these names are not.
         claims: notes whose claims are held against the source.
         models: ``owner/name[@rev][=models/…]``: weights that only the user knows of.
+        build_metadata: sdists that say nothing are built in a container to learn what they need.
+        build_image: the image of that container; None for that of the first cell.
         undeclared: whether imports that no requirement declares join the solve.
         verbosity: -1 quiet, 0 normal, 1 and 2 verbose.
     """
@@ -112,6 +114,8 @@ class Settings:
     lock: Path | None = None
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
+    build_metadata: bool = False
+    build_image: str | None = None
     undeclared: bool = True
     offline: bool = False
     cache_dir: Path = field(default_factory=_default_cache)

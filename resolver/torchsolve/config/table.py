@@ -86,6 +86,8 @@ SETTINGS: dict[str, Setting] = {
     "lock": Setting("lock", parse_file),
     "upgrade": Setting("upgrade", bool, flag=True),
     "upgrade-package": Setting("upgrade_packages", parse_name, ","),
+    "build-metadata": Setting("build_metadata", bool, flag=True),
+    "build-image": Setting("build_image", parse_text),
     "undeclared": Setting("undeclared", bool, flag=True),
     "offline": Setting("offline", bool, flag=True),
     "cache-dir": Setting("cache_dir", lambda text: Path(text).expanduser()),

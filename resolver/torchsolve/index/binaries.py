@@ -170,7 +170,7 @@ class BinaryReader:
             verified=False,
             files=elves,
             unread=(*beyond, *((elf.member, elf.unread) for elf in elves if elf.unread)),
-            bytes_read=archive.held + sum(row.fetched for row in rows),
+            bytes_read=min(archive.received, archive.size),
             bytes_total=archive.size,
             whole=tuple(row.elf.member for row in rows if row.whole),
             variant=variant,
@@ -209,10 +209,9 @@ def _directory(
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """``fetched``: bytes that it cost; ``whole``: its symbols were not at its front."""
+    """``whole``: its symbols were not at its front."""
 
     elf: ElfFile
-    fetched: int = 0
     whole: bool = False
 
 
@@ -232,7 +231,7 @@ def _of_member(
                 return None
             elf, whole = read(source, name)
             elf = replace(elf, content=content_id(info))
-            return _Member(elf, source.fetched, whole=whole)
+            return _Member(elf, whole=whole)
     except Unreadable as reason:
         return _Member(ElfFile(name, unread=str(reason)))
 

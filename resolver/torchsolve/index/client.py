@@ -32,6 +32,7 @@ from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages, page_url
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import WheelBinary
+from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 
@@ -46,7 +47,7 @@ class IndexClient:
     in a prefetch is raised where it is asked for, without a second attempt.
     """
 
-    def __init__(self, settings: IndexSettings) -> None:
+    def __init__(self, settings: IndexSettings, builder: MetadataBuilder | None = None) -> None:
         self.settings = settings
         self._credentials = Credentials(_urls(settings))
         self._http = Http(settings, self._credentials)
@@ -54,7 +55,7 @@ class IndexClient:
         self._once = once = Once(settings.connections)
         self._pages = Pages(settings, self._http, cache, once, self._credentials)
         self._flat = FlatPages(settings, self._http, cache)
-        self._metadata = MetadataReader(settings, self._http, cache)
+        self._metadata = MetadataReader(settings, self._http, cache, builder)
 
     def with_torch(self, url: str | None, family: frozenset[str]) -> IndexClient:
         """The same client with another torch index: for another cell.

@@ -33,9 +33,6 @@ class LazyMember:
     Args:
         fetch: bytes of the archive from ``start`` to ``end``; its errors pass through.
         scratch: a folder for what does not fit into memory.
-
-    Attributes:
-        fetched: bytes of the archive that were asked for.
     """
 
     def __init__(self, fetch: Fetch, info: zipfile.ZipInfo, scratch: Path) -> None:
@@ -45,7 +42,7 @@ class LazyMember:
             raise Unreadable(f"the archive's member is compressed by method {info.compress_type}")
         self._fetch, self._info = fetch, info
         self._spool: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY, dir=str(scratch))  # noqa: SIM115
-        self._inflated = self._consumed = self.fetched = 0
+        self._inflated = self._consumed = 0
         self._crc = 0
         self._start: int | None = None
         self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -91,7 +88,7 @@ class LazyMember:
         """The local header, whose length only it says, and what follows it."""
         at, total = self._info.header_offset, self._info.compress_size
         length = _LOCAL.size + len(self._info.filename.encode()) + 64
-        block = self._asked(at, at + length + min(_FIRST, total))
+        block = self._fetch(at, at + length + min(_FIRST, total))
         if len(block) < _LOCAL.size or block[:4] != b"PK\x03\x04":
             raise Unreadable("the archive's member has no header where the directory says")
         *_, names, extra = _LOCAL.unpack_from(block)
@@ -104,12 +101,7 @@ class LazyMember:
         ratio = self._consumed / self._inflated if self._inflated else 1.0
         wanted = min(_MOST, max(_LEAST, int(missing * ratio * 1.05)))
         at = self._start + self._consumed
-        return self._asked(at, min(at + wanted, self._start + self._info.compress_size))
-
-    def _asked(self, start: int, end: int) -> bytes:
-        block = self._fetch(start, end)
-        self.fetched += len(block)
-        return block
+        return self._fetch(at, min(at + wanted, self._start + self._info.compress_size))
 
     def _inflate(self, block: bytes) -> Iterator[bytes]:
         """In pieces: a block may unpack to a thousand times its size."""

@@ -26,12 +26,14 @@ from torchsolve.index.freshness import offline_miss
 from torchsolve.index.http import Http, raise_for_status
 from torchsolve.index.ranges import RangeFile, RangesRefusedError
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.wheel.archive import read_wheel
 from torchsolve.wheel.metadata import build_metadata, parse_metadata
 
 METADATA_LIMIT = 8 * 1024 * 1024
+BUILD_LIMIT = 256 * 1024 * 1024
 ARCHIVE_LIMIT = 8 * 1024 * 1024 * 1024
 # Of the cached entries; 1 is where it is not said: all declared, egg-infos were not read.
 _FORM = 2
@@ -40,8 +42,15 @@ _FORM = 2
 class MetadataReader:
     """Reads metadata of files; may be used by many threads."""
 
-    def __init__(self, settings: IndexSettings, http: Http, cache: Cache) -> None:
+    def __init__(
+        self,
+        settings: IndexSettings,
+        http: Http,
+        cache: Cache,
+        builder: MetadataBuilder | None = None,
+    ) -> None:
         self._settings, self._http, self._cache = settings, http, cache
+        self._builder = builder
 
     def read(self, file: IndexFile) -> DistMetadata:
         """The metadata of a wheel or sdist.
@@ -51,10 +60,41 @@ class MetadataReader:
                 ``hash-mismatch``; ``bad-metadata`` and ``not-a-wheel`` for a defective file; and
                 what ``Pages.read`` raises.
         """
-        # An entry that another version of a parser wrote may not suit this one.
-        with suppress(KeyError, ValueError):
-            return self._read(file, self._kept)
-        return self._read(file, self._fresh)
+        try:
+            # An entry that another version of a parser wrote may not suit this one.
+            with suppress(KeyError, ValueError):
+                return self._read(file, self._kept)
+            return self._read(file, self._fresh)
+        except UnknownError as error:
+            if error.reference != "no-static-metadata" or self._builder is None:
+                raise
+            return self._read_built(file, self._builder)
+
+    def _read_built(self, file: IndexFile, builder: MetadataBuilder) -> DistMetadata:
+        """What a build says; kept apart, for a run that builds nothing knows nothing of it."""
+        key = f"{_key(file)}-{builder.key}"
+        entry = self._cache.through("built", key, partial(self._built, file, builder, key))
+        return _own(_decode(entry, file), file)
+
+    def _built(self, file: IndexFile, builder: MetadataBuilder, key: str) -> Entry:
+        kept = self._cache.read("built", key)
+        if kept is not None:
+            return kept
+        url = file.url or ""
+        if self._settings.offline and not url.startswith("file:"):
+            raise offline_miss(f"a build of {file.filename}", file.name)
+        with self._whole(file, url) as stream:
+            content = stream.read(BUILD_LIMIT + 1)
+        if len(content) > BUILD_LIMIT:
+            message = f"{file.filename} is larger than {BUILD_LIMIT >> 20} MiB and not built"
+            raise UnknownError("no-static-metadata", message, origin=redact(url))
+        text = builder.metadata(file.filename, content)
+        try:
+            entry = _encode(parse_metadata(text, f"built METADATA of {file.filename}"))
+        except UsageError as error:
+            raise UnknownError(error.reference, error.message, origin=redact(url)) from None
+        self._cache.write("built", key, entry)
+        return entry
 
     def touch(self, file: IndexFile) -> None:
         """Tells a snapshot that the solve needs this file's metadata."""
@@ -130,7 +170,7 @@ class MetadataReader:
                 "no-static-metadata",
                 f"{file.filename} says nothing of its requirements without being built",
                 origin=redact(url),
-                hint="choose a version that has a wheel",
+                hint="--build-metadata builds it in a container to learn them",
             )
         return found
 

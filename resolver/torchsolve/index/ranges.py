@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from torchsolve.errors import UnknownError
@@ -37,6 +38,8 @@ class RangeFile(io.RawIOBase):
     def __init__(self, http: Http, url: str) -> None:
         self._http, self._url, self._position = http, url, 0
         self._blocks: list[tuple[int, bytes]] = []
+        self._received = 0
+        self._count = Lock()
         self._size = self._read_tail()
 
     def seekable(self) -> bool:
@@ -79,9 +82,9 @@ class RangeFile(io.RawIOBase):
         return self._size
 
     @property
-    def held(self) -> int:
-        """Bytes that were fetched for reads."""
-        return sum(len(block) for _, block in self._blocks)
+    def received(self) -> int:
+        """Bytes that came over the wire so far; what two reads asked for counts twice."""
+        return self._received
 
     def fetch(self, start: int, end: int) -> bytes:
         """Bytes from ``start`` to ``end``, as far as there are any; not kept, on any thread."""
@@ -126,6 +129,8 @@ class RangeFile(io.RawIOBase):
         if answer.status in (200, 405, 416, 501):
             raise RangesRefusedError
         raise_for_status(answer.status, answer.url)
+        with self._count:
+            self._received += len(answer.body)
         return answer
 
 

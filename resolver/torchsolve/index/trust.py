@@ -7,10 +7,13 @@ this order. One context serves all connections: making it takes longer than most
 from __future__ import annotations
 
 import os
-import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchsolve.errors import UsageError
+
+if TYPE_CHECKING:
+    import ssl
 
 _VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 
@@ -21,6 +24,8 @@ def tls_context(bundle: Path | None) -> ssl.SSLContext:
     named += [(os.environ[name], name) for name in _VARIABLES if os.environ.get(name)]
     if named:
         return _of_file(*named[0])
+    import ssl
+
     import truststore
 
     if _system_has_any():
@@ -30,7 +35,15 @@ def tls_context(bundle: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
+def ca_bundle_of_environment() -> Path | None:
+    """The bundle that a variable names; None without one that is a file."""
+    named = (Path(os.environ[name]) for name in _VARIABLES if os.environ.get(name))
+    return next((path for path in named if path.is_file()), None)
+
+
 def _of_file(path: str, origin: str) -> ssl.SSLContext:
+    import ssl
+
     try:
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as error:
@@ -45,6 +58,8 @@ def _of_file(path: str, origin: str) -> ssl.SSLContext:
 
 def _system_has_any() -> bool:
     """Whether the system has a store at all: slim images often have none."""
+    import ssl
+
     paths = ssl.get_default_verify_paths()
     if paths.cafile and Path(paths.cafile).is_file():
         return True

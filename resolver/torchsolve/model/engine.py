@@ -51,6 +51,8 @@ class RunRequest:
         timeout: seconds until the container is killed.
         gpu: give it the host's GPUs.
         network: whether it has any beyond loopback.
+        memory: bytes that it may use; processes: how many it may start; None for the engine's.
+        user: instead of the image's own.
     """
 
     ref: str
@@ -59,6 +61,9 @@ class RunRequest:
     timeout: float
     gpu: bool = False
     network: bool = False
+    memory: int | None = None
+    processes: int | None = None
+    user: str | None = None
 
 
 class Engine(Protocol):

@@ -41,7 +41,7 @@ def _blocks(wheel: WheelFindings) -> list[Block]:
         row("sha256", wheel.sha256 or "not known"),
         row("tags", " ".join(wheel.tags)),
     ]
-    rows += [row("claims", _said(evidence)) for evidence in wheel.claims.evidence]
+    rows += [row("claims", text) for text in _claimed(wheel)]
     rows += [row("python", metadata.requires_python)] if metadata.requires_python else []
     rows += [row("requires", str(declared.requirement)) for declared in metadata.requires]
     rows += [row(Cell("unread", "yellow"), wheel.unread)] if wheel.unread else []
@@ -54,8 +54,15 @@ def _blocks(wheel: WheelFindings) -> list[Block]:
     return [Block((title,), indent=0), Block(tuple(rows)), *_verdicts(wheel)]
 
 
-def _said(evidence: Evidence) -> str:
-    return f"{evidence.statement} [{redact(evidence.origin)}]"
+def _claimed(wheel: WheelFindings) -> Iterator[str]:
+    """One line a place that claims something; the wheel's own name stands in the title."""
+    by_origin: dict[str, list[Evidence]] = {}
+    for evidence in wheel.claims.evidence:
+        by_origin.setdefault(evidence.origin, []).append(evidence)
+    name = wheel.file.rpartition("/")[2]
+    for origin, rows in by_origin.items():
+        place = redact(origin.removesuffix(f" {name}").removesuffix(" of"))
+        yield f"{', '.join(evidence.statement for evidence in rows)} [{place}]"
 
 
 def _binary_rows(wheel: WheelFindings) -> Iterator[Row]:

@@ -34,6 +34,8 @@ def explain_gpus(resolution: Resolution, search: Search, context: Context) -> Re
 
 def _others(plan: Plan, conflict: Conflict, context: Context) -> Iterator[str]:
     """The wheels without code that the conflict, a smallest set, does not name."""
+    if conflict.reference != "no-gpu-code":
+        return
     named = {fact.subject for fact in conflict.facts}
     for gpu in context.gpus:
         for wheel in dict(plan.gpu.missing).get(gpu.capability, ()):

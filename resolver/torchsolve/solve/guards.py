@@ -89,7 +89,10 @@ def guard_driver(
     if needed is None or dotted_key(driver) >= dotted_key(needed):
         return None
     has = Evidence("the host", f"has driver {driver}", _D, "--driver")
-    needs = Evidence(str(cell.id.cuda), f"needs driver {needed}", _D, "matrices/drivers.toml")
+    by_cuda = driver_floor(cell.id.cuda, tables, ())
+    new = [gpu.name for gpu in gpus if tables.gpus.driver_floor(gpu.capability) == needed]
+    who, origin = (str(cell.id.cuda), "drivers") if by_cuda == needed else (new[0], "gpus")
+    needs = Evidence(who, f"needs driver {needed}", _D, f"matrices/{origin}.toml")
     return RuledOut("driver-too-old", (has, needs))
 
 

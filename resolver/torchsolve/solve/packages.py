@@ -152,6 +152,7 @@ class Shelf:
         self._direct = direct
         self._packages: dict[str, Package] = {}
         self._directs: dict[str, Option] = {}
+        self.unread: dict[tuple[str, str], str] = {}
         self._installed = {d.name: d for d in rules.inventory.dists} if rules.inventory else {}
 
     def package(self, key: str) -> Package:
@@ -224,6 +225,7 @@ class Shelf:
             needless = name in self._rules.no_deps and error.reference not in DEFECTIVE
             if error.reference != "no-static-metadata" and not needless:
                 raise
+            self.unread[name, str(option.version)] = f"{error.message}; {error.hint}"
             return None
 
     def prefetch(self, keys: Iterable[str]) -> None:

@@ -158,7 +158,9 @@ def _pin(
     coupled = problem.is_coupled(package, position, problem.edges(name, position))
     unread = option.unread
     if unread is None and metadata is None and name not in problem.rules.no_deps:
-        unread = "its dependencies cannot be told without running its setup.py"
+        unread = problem.shelf.unread.get(
+            (name, str(option.version)), "its dependencies cannot be told without building it"
+        )
     return Pin(
         name=name,
         version=str(option.version),

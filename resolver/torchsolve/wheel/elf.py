@@ -32,9 +32,11 @@ def read_elf(
     source = BytesSource(data) if isinstance(data, bytes | memoryview) else data
     try:
         image = read_image(source)
-        found = _strings(source, image) if strings else Strings()
         entries = dynamic_entries(image)
-        return _elf_file(image, entries, member, found, read_gpu(image) if gpu else None)
+        # First what reaches farthest: strings are looked for in all that was inflated by then.
+        code = read_gpu(image) if gpu else None
+        found = _strings(source, image) if strings else Strings()
+        return _elf_file(image, entries, member, found, code)
     except Unreadable as reason:
         return ElfFile(member, unread=str(reason))
 
