@@ -20,7 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,7 +161,8 @@ def main() -> None:
     ]
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with ProcessPoolExecutor(given.workers) as pool, given.out.open("a") as out:
-        for run, verdict in pool.map(judge, runs):
+        for done in as_completed([pool.submit(judge, run) for run in runs]):
+            run, verdict = done.result()
             row = (run.name, run.python, run.image, verdict.word, str(verdict.pins), verdict.detail)
             print("\t".join(row), file=out, flush=True)
 

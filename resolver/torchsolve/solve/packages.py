@@ -114,7 +114,8 @@ class Library:
     def _opted(self, name: NormalizedName) -> OptIn:
         rules = self.rules
         asked = [row for row in rules.asked.get(name, ()) if self.holds(row)]
-        return OptIn.of(asked, pre=rules.pre) if asked or rules.pre else NOTHING
+        found = OptIn.of(asked, pre=rules.pre)
+        return NOTHING if found == NOTHING else found
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read these pages at once, those that are not there yet."""
