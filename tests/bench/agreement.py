@@ -7,8 +7,8 @@ and index options. Each is solved for every Python and image as DESIGN section 9
 METADATA only, one cut-off date) and by ``uv pip compile`` for the same target and date; the torch
 of our plan and what our tables tie to it are constraints for uv. OUT gets one line a run.
 
-A package of which only running code could tell its requirements is named, and left out on both
-sides: uv is told to exclude it.
+A package of which only running code could tell its requirements is named and left out on both
+sides, as is the second distribution of one import name (opencv has four): uv is told to exclude it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from torchsolve import pipeline
@@ -68,6 +69,7 @@ def ours(lines: Path, run: Run, cache: Path) -> Plan | str:
         exclude_newer=CUTOFF,
         undeclared=False,
         evidence="metadata",
+        torch_index="default",
         python=(PythonVersion.parse(run.python),),
         image=() if run.image == "any" else (run.image,),
     )
@@ -89,7 +91,7 @@ def uv(lines: Path, run: Run, plan: Plan | None, cache: Path) -> dict[str, str] 
         bound = {e.subject.split(" ")[0] for e in plan.companions} | {"torch"}
         rows = [f"{pin.name}=={pin.version}" for pin in plan.pins if pin.name in bound]
         extra += ["--constraints", _write(lines.with_name("constraints.txt"), rows)]
-        extra += ["--excludes", _write(lines.with_name("excludes.txt"), unread(plan))]
+        extra += ["--excludes", _write(lines.with_name("excludes.txt"), left_out(plan))]
     target = ["--python-version", run.python, "--no-python-downloads", "--no-config", "-q"]
     glibc = min(plan.image.glibc, _NEWEST_FOR_UV) if plan is not None else "2.39"
     target += ["--python-platform", f"x86_64-manylinux_{glibc.replace('.', '_')}"]
@@ -105,6 +107,13 @@ def uv(lines: Path, run: Run, plan: Plan | None, cache: Path) -> dict[str, str] 
 def unread(plan: Plan) -> list[str]:
     """Packages whose requirements nobody could read."""
     return [pin.name for pin in plan.pins if pin.unread is not None]
+
+
+def left_out(plan: Plan) -> list[str]:
+    """Those, and the second distribution of an import name, which a plan of ours leaves out."""
+    pinned = {pin.name for pin in plan.pins}
+    dropped = {canonicalize_name(Requirement(row.dropped).name) for row in plan.exceptions}
+    return sorted({*unread(plan), *(dropped - pinned)})
 
 
 def _write(path: Path, rows: list[str]) -> Path:
@@ -128,7 +137,7 @@ def compare(plan: Plan | str, theirs: dict[str, str] | str) -> Verdict:
         if isinstance(theirs, str):
             return Verdict("infeasible", 0, f"{plan[:200]} || uv: {theirs[:300]}")
         return Verdict("differs", 0, f"{plan} || uv has {len(theirs)} pins")
-    blind = unread(plan)
+    blind = left_out(plan)
     pins = {pin.name: pin.version for pin in plan.pins if pin.name not in blind}
     if isinstance(theirs, str):
         return Verdict("differs", len(pins), f"uv: {theirs}")

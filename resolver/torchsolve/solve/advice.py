@@ -13,6 +13,7 @@ from dataclasses import replace
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from torchsolve.errors import TorchsolveError
 from torchsolve.model.evidence import Evidence
@@ -20,10 +21,13 @@ from torchsolve.model.package import Declared
 from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
 from torchsolve.model.version import CudaTag
 from torchsolve.solve.context import Context
+from torchsolve.solve.masks import is_exact
+from torchsolve.solve.options import NO_WHEEL
 from torchsolve.solve.search import Search
 from torchsolve.solve.void import without
 
 MOST_TRIED = 5
+_PRERELEASE = re.compile(r"[0-9](?:a|b|rc|\.dev)[0-9]")
 _LOCAL = re.compile(r"==(?P<version>[0-9.]+)\+(?P<tag>cu\d{3}|cpu)")
 
 
@@ -33,7 +37,27 @@ def advise(conflict: Conflict, context: Context) -> Conflict:
     for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
         advice += _by_flag(fact, context)
         advice += _by_tag(fact, context) or _by_version(fact, context)
+    advice += [*_by_sdist(conflict, context), *_by_prerelease(conflict, context)]
     return replace(conflict, advice=tuple(dict.fromkeys(advice)))
+
+
+def _by_sdist(conflict: Conflict, context: Context) -> Iterator[Advice]:
+    """Where sdists are refused and something has no wheel."""
+    projects = tuple(replace(p, only_binary=frozenset()) for p in context.projects)
+    refused = context.settings.only_binary or projects != context.projects
+    if refused and any(fact.statement == NO_WHEEL for fact in conflict.facts):
+        settings = replace(context.settings, only_binary=())
+        found = _plan(replace(context, settings=settings, projects=projects))
+        if found is not None:
+            yield Advice("without --only-binary", _named(found))
+
+
+def _by_prerelease(conflict: Conflict, context: Context) -> Iterator[Advice]:
+    """Where somebody asks for a pre-release that the others do not let in."""
+    if any(_PRERELEASE.search(fact.statement) for fact in conflict.facts):
+        found = _plan(replace(context, settings=replace(context.settings, pre=True)))
+        if found is not None:
+            yield Advice("with --pre", _named(found))
 
 
 def _by_flag(fact: Evidence, context: Context) -> Iterator[Advice]:
@@ -63,11 +87,21 @@ def _by_version(fact: Evidence, context: Context) -> Iterator[Advice]:
     if asked is None or not asked.requirement.specifier:
         return
     requirement = asked.requirement
-    found = _plan(_with_specifier(asked, "", context))
+    # A version beside the one that was pinned is a smaller change than the newest.
+    tried = (_plan(_with_specifier(asked, wider, context)) for wider in _wider(requirement))
+    found = next((plan for plan in tried if plan is not None), None)
     pin = found.pin(canonicalize_name(requirement.name)) if found is not None else None
     if found is not None and pin is not None:
         change = f"{requirement.name}=={pin.version} instead of {requirement} [{fact.origin}]"
         yield Advice(change, _named(found))
+
+
+def _wider(requirement: Requirement) -> Iterator[str]:
+    specifier = requirement.specifier
+    if is_exact(specifier) and "+" not in str(specifier):
+        version = Version(next(iter(specifier)).version)
+        yield f"=={version.major}.{version.minor}.*"
+    yield ""
 
 
 def _named(plan: Plan) -> str:

@@ -12,13 +12,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from packaging.utils import canonicalize_name
+
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import Conflict
 from torchsolve.model.target import Target
 from torchsolve.solve.engine import Answer, Infeasible, Solved
 from torchsolve.solve.problem import Problem
-from torchsolve.solve.propagate import edges_between
+from torchsolve.solve.propagate import Step, steps_between, unusable_steps
 from torchsolve.solve.question import Fact, FactKind, Question
 
 Solve = Callable[[Question], tuple[Problem, Answer]]
@@ -26,16 +28,35 @@ Solve = Callable[[Question], tuple[Problem, Answer]]
 _ANY_GLIBC = (2, 99)
 _LIBSTDCXX = re.compile(r"has no (GLIBCXX|CXXABI)_")
 _SHOWN = 4
-_VERSIONS = 2
 
 
 def explain(question: Question, solve: Solve, cell: str) -> tuple[Conflict, tuple[Fact, ...]]:
     """The conflict of an infeasible question, and its facts as facts (to know it again)."""
     facts = minimal_facts(question, solve)
-    edges, rejected = _between(next(_widened(question, facts)), solve)
-    stated = tuple(_stated(fact, question, edges) for fact in facts)
-    evidence = tuple(dict.fromkeys((*stated, *edges)))
+    steps, rejected = _between(next(_widened(question, facts)), solve)
+    edges = tuple(step.evidence for step in steps)
+    evidence = _in_reading_order(facts, steps, lambda fact: _stated(fact, question, edges))
     return Conflict(cell, evidence, _reference(evidence, edges), (), rejected), facts
+
+
+def _in_reading_order(
+    facts: Sequence[Fact], steps: Sequence[Step], state: Callable[[Fact], Evidence]
+) -> tuple[Evidence, ...]:
+    """Each fact, and behind it what follows from it, as one would look it up."""
+    told: dict[Evidence, None] = {}
+
+    def follow(name: str) -> None:
+        for step in steps:
+            if step.about == name and step.evidence not in told:
+                told[step.evidence] = None
+                if step.leads_to is not None:
+                    follow(step.leads_to)
+
+    for fact in facts:
+        told[state(fact)] = None
+        if fact.requirement is not None:
+            follow(canonicalize_name(fact.requirement.name))
+    return tuple(dict.fromkeys((*told, *(step.evidence for step in steps))))
 
 
 def _stated(fact: Fact, question: Question, edges: Sequence[Evidence]) -> Evidence:
@@ -119,15 +140,12 @@ def _widened(question: Question, facts: Sequence[Fact]) -> Iterator[Question]:
         yield replace(question, facts=tuple(facts), target=wider, cuda=cuda, place=place)
 
 
-def _between(question: Question, solve: Solve) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
-    """Edges that stand between the facts of a conflict, and a line for each choice ruled out."""
+def _between(question: Question, solve: Solve) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """What stands between the facts of a conflict, and a line for each choice ruled out."""
     problem, _ = solve(question)
-    unusable: list[Evidence] = []
-    for root in problem.roots:
-        if root.requirement is not None and not root.mask & problem.bound(root.key):
-            unusable += problem.shelf.unusable(root.requirement)[:_VERSIONS]
-    edges, lines = edges_between(problem, _SHOWN)
-    return tuple(dict.fromkeys((*unusable, *edges))), lines
+    unusable = [step for root in problem.roots for step in unusable_steps(problem, root)]
+    steps, lines = steps_between(problem, _SHOWN)
+    return tuple(dict.fromkeys((*unusable, *steps))), lines
 
 
 def _reference(evidence: Sequence[Evidence], edges: Sequence[Evidence]) -> str:

@@ -30,6 +30,7 @@ from torchsolve.solve.question import Rules
 # torch's own index gives no times; the date of the cell's release (matrices/torch.toml) bounds it.
 WITHOUT_TIMES = ("torch", "project", "direct")
 _version = attrgetter("version")
+NO_WHEEL = "has no wheel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,7 @@ def why_unusable(files: Iterable[IndexFile], target: Target, rules: Rules) -> st
         return None
     wheels = [file for file in timely if file.is_wheel]
     if not wheels:
-        return "has no wheel"
+        return NO_WHEEL
     full = f"{target.python}.0"
     admitted = [
         f for f in wheels if not f.requires_python or python_allows(f.requires_python, full)
@@ -290,7 +291,7 @@ def why_unusable(files: Iterable[IndexFile], target: Target, rules: Rules) -> st
         floors = sorted({t.rsplit("-", 1)[1] for t in triples if tag_rank(t, relaxed) is not None})
         return f"needs a newer glibc: {', '.join(floors)}"
     machine = target.platform.machine
-    here = sorted({t.split("-", 1)[0] for t in triples if machine in t or t.endswith("-any")})
+    here = {t.split("-", 1)[0] for t in triples if machine in t or t.endswith("-any")}
     if here:
-        return f"has wheels for {', '.join(here)} only"
+        return f"has wheels for {', '.join(sorted(here, key=lambda t: (len(t), t)))} only"
     return f"has no wheel for Linux {machine}"

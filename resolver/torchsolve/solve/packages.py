@@ -6,8 +6,10 @@ position. ``<python>`` and ``<cuda>`` are virtual packages with one option, the 
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -20,7 +22,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.target import Target
 from torchsolve.solve.installed import installed_option
-from torchsolve.solve.masks import NOTHING, OptIn, specifier_mask
+from torchsolve.solve.masks import NOTHING, OptIn, is_exact, specifier_mask
 from torchsolve.solve.options import (
     BestFiles,
     Option,
@@ -249,10 +251,11 @@ class Shelf:
         return self._library.index.shadowed(name)
 
     def unusable(self, requirement: Requirement) -> tuple[Evidence, ...]:
-        """Why no option fits the requirement: its versions one by one, newest first."""
+        """Why no option fits the requirement: its versions, newest first, those that fail alike
+        together."""
         package = self.package(make_key(requirement.name))
-        held_back = [
-            _unusable(f"{package.name} {option.version}", why_held_back(option), package.name)
+        reasons = [
+            (option.version, why_held_back(option))
             for i, option in enumerate(package.options)
             if requirement.specifier.contains(option.version, prereleases=True)
             and not package.admitted(requirement.specifier) >> i & 1
@@ -263,22 +266,52 @@ class Shelf:
         for file in files:
             if file.version not in usable and requirement.specifier.contains(file.version):
                 by_version.setdefault(file.version, []).append(file)
-        reasons = held_back
         for version in sorted(by_version, reverse=True):
             reason = why_unusable(by_version[version], self._question.target, self._rules)
-            if reason:
-                reasons.append(_unusable(f"{package.name} {version}", reason, package.name))
-        return tuple(reasons) or (self._no_version(package.name, files),)
+            reasons += [(version, reason)] if reason else []
+        if not reasons:
+            return (self._no_version(package.name, requirement.specifier, files),)
+        return tuple(
+            _unusable(f"{package.name} {_span([v for v, _ in alike])}", reason, package.name)
+            for reason, group in groupby(reasons, key=lambda row: row[1])
+            if (alike := list(group))
+        )
 
-    def _no_version(self, name: NormalizedName, files: Sequence[IndexFile]) -> Evidence:
+    def _no_version(
+        self, name: NormalizedName, specifier: SpecifierSet, files: Sequence[IndexFile]
+    ) -> Evidence:
         page = self._library.package(name).page
         if page is not None and page.about.status == "quarantined":
             why = f": {page.about.reason}" if page.about.reason else ""
             return _unusable(name, f"is quarantined by its index{why}", name)
         if not files:
             return _unusable(name, "is on no index that was asked", name)
-        versions = [file.version for file in files]
-        return _unusable(name, f"has versions {min(versions)} to {max(versions)}, not that", name)
+        versions = sorted({file.version for file in files})
+        pinned = next((spec.version for spec in specifier if is_exact(specifier)), "")
+        return _unusable(name, _missing(versions, pinned), name)
+
+
+def _span(newest_first: Sequence[Version]) -> str:
+    """``2.5.5``, or ``2.5.0 to 2.5.5 (6 versions)``."""
+    newest, oldest = newest_first[0], newest_first[-1]
+    count = f"({len(newest_first)} versions)"
+    return str(newest) if newest == oldest else f"{oldest} to {newest} {count}"
+
+
+def _missing(versions: Sequence[Version], pinned: str) -> str:
+    """What there is beside the version that was pinned; all that there is for a range."""
+    try:
+        wanted = Version(pinned)
+    except InvalidVersion:
+        return f"has versions {versions[0]} to {versions[-1]}, not that"
+    if wanted.local and Version(wanted.public) in versions:
+        return f"has {wanted.public}, not its +{wanted.local} build"
+    at = bisect(versions, wanted)
+    if at == 0:
+        return f"begins with {versions[0]}"
+    if at == len(versions):
+        return f"ends with {versions[-1]}"
+    return f"has {versions[at - 1]} and {versions[at]}, nothing between"
 
 
 def _unusable(subject: str, statement: str, name: str) -> Evidence:

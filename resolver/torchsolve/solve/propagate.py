@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.solve.masks import bits
+from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Edge, Problem
+
+_VERSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,20 @@ class Propagation:
         return tuple(row for key in seen for row in self._removals.get(key, ()))
 
 
-def edges_between(problem: Problem, most: int) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
-    """Evidence of the edges that make the facts collide, and a line for each choice ruled out.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing on the way from the facts to where they collide.
+
+    ``about`` is the package that it is said of, ``leads_to`` the one that it asks for.
+    """
+
+    evidence: Evidence
+    about: str
+    leads_to: str | None = None
+
+
+def steps_between(problem: Problem, most: int) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """The edges that make the facts collide, and a line for each choice ruled out.
 
     Of many versions of one package that fail alike the newest speaks, with a count. What its
     binaries say stands beside what its METADATA says.
@@ -117,8 +132,25 @@ def edges_between(problem: Problem, most: int) -> tuple[tuple[Evidence, ...], tu
         if row.edge.parent is not None:
             groups.setdefault((row.edge.parent[0], row.edge.key), []).append(row)
     shown = list(groups.values())[:most]
-    evidence = tuple(dict.fromkeys(said for rows in shown for said in _said(rows)))
-    return evidence, tuple(line for rows in shown for line in _line(problem, rows))
+    steps = tuple(dict.fromkeys(step for rows in shown for step in _steps(problem, rows)))
+    return steps, tuple(line for rows in shown for line in _line(problem, rows))
+
+
+def unusable_steps(problem: Problem, edge: Edge) -> Iterator[Step]:
+    """Why no option at all fits what an edge asks for."""
+    if edge.requirement is not None and not edge.mask & problem.bound(edge.key):
+        name = split_key(edge.key)[0]
+        for evidence in problem.shelf.unusable(edge.requirement)[:_VERSIONS]:
+            yield Step(evidence, name)
+
+
+def _steps(problem: Problem, rows: list[Removal]) -> Iterator[Step]:
+    edge = rows[0].edge
+    parent = split_key(edge.parent[0])[0] if edge.parent is not None else ""
+    for evidence in _said(rows):
+        yield Step(evidence, parent, split_key(edge.key)[0])
+    if not edge.mask:
+        yield from unusable_steps(problem, edge)
 
 
 def _said(rows: list[Removal]) -> Iterator[Evidence]:
