@@ -156,7 +156,7 @@ def _binary(pin: Pin, client: IndexClient, *, fetch: bool) -> WheelBinary | str:
     try:
         is_local = (pin.file.url or "").startswith("file:")
         if fetch or is_local:
-            return client.read_dynamic(pin.file)
+            return client.read_remote(pin.file)
         return client.kept_binary(pin.file) or "was not asked for: -o reads it"
     except (UnknownError, UsageError) as error:
         return f"{error.reference}: {error.message}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.elf import COMPILER, shared
+from torchsolve.abi.demangle import demangle
 from torchsolve.abi.host import Host
 from torchsolve.abi.link import Linker, Surroundings, check_links
 from torchsolve.model.binary import ElfFile, VersionNeed, WheelBinary
@@ -98,6 +99,44 @@ def test_every_prediction_is_what_ldd_says(site: Site) -> None:
     # RPATH is handed down to what is opened, RUNPATH is not.
     assert said["a/rpath.abi3.so"] == {"libgone.so.7"}
     assert said["a/runpath.abi3.so"] == {"libinner-0a1b2c3d.so.1"}
+
+
+def undefined(path: Path) -> set[str]:
+    """Symbols that the dynamic linker does not find, but for those of the interpreter."""
+    done = subprocess.run(["ldd", "-r", str(path)], capture_output=True, text=True, check=True)
+    found = re.findall(r"undefined symbol: ([^\s,]+)", done.stdout + done.stderr)
+    return {name for name in found if not name.startswith("Py")}
+
+
+LACKING = """
+extern int nobody_has(int), beside_has(int), needed_has(int), PyLong_AsInt(void*), unused(int);
+extern __attribute__((weak)) int weak_one(int);
+extern void *_ZN5other5ThingC1Ev(void);
+int use(void *x) { return nobody_has(1) + beside_has(2) + needed_has(3) + PyLong_AsInt(x)
+  + (weak_one ? weak_one(4) : 0) + (_ZN5other5ThingC1Ev() != 0); }
+"""
+
+
+def test_symbols_that_nobody_has_are_those_that_the_linker_misses(site: Site) -> None:
+    site.members["a"] = ["a/_x.abi3.so", "a/libneeded.so", "a/libbeside.so"]
+    code = "int needed_has(int x){return x;}"
+    needed = shared(site.root / "a/libneeded.so", code, soname="libneeded.so")
+    shared(site.root / "a/libbeside.so", "int beside_has(int x){return x;}")
+    needs = "-Wl,-rpath,$ORIGIN"
+    path = shared(site.root / "a/_x.abi3.so", LACKING, needs=[needed], flags=[needs])
+    found = check_links(site.wheels, Surroundings(Host()))
+    told = {i.subject: i.reached for i in found.issues if i.kind is LinkKind.SYMBOL}
+    assert set(told) == undefined(path)
+    assert told == {"nobody_has": True, "_ZN5other5ThingC1Ev": True, "beside_has": False}
+    ((_, text),) = found.told(spoken=demangle)
+    assert text.startswith("other::Thing::Thing(), nobody_has: ")
+
+
+def test_where_a_system_library_may_have_a_symbol_nothing_is_said(site: Site) -> None:
+    site.members["a"] = ["a/_x.abi3.so"]
+    shared(site.root / "a/_x.abi3.so", LACKING, needs=[site.absent("libGL.so.1")])
+    found = check_links(site.wheels, Surroundings(Host(), packaged=frozenset({"libGL.so.1"})))
+    assert issues(found.issues, LinkKind.SYMBOL) == []
 
 
 def issues(found: Iterable[LinkIssue], kind: LinkKind) -> list[tuple[str, tuple[str, ...]]]:

@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import islice
 
 from torchsolve.abi.closure import Closure, Need, Siblings, closure, installed
 from torchsolve.abi.host import Host, is_driver, is_other_makers, is_system
 from torchsolve.abi.link_copies import copies, majors, overlaps
+from torchsolve.abi.link_symbols import unresolved
 from torchsolve.abi.versions import lacks
 from torchsolve.abi.view import ReleaseView
 from torchsolve.model.binary import ElfFile, WheelBinary
@@ -29,6 +31,7 @@ _SYSTEM_PATH = re.compile(
 )
 _TORCH_LIBRARIES = ("libtorch", "libc10")
 _SHOWN = 4
+_MOST_SYMBOLS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,16 @@ class Linker:
             if not (after_torch and self._is_mapped(need.soname)) and not self._is_found(need)
         ]
         return absent + [Missing(need.soname, need.member, name) for need in opened.stranded]
+
+    def unresolved(self, name: str, file: ElfFile) -> list[tuple[str, str, bool]]:
+        """``(symbol, member, alone)`` that nothing opened with the file has: ``link_symbols``.
+
+        Not ``alone``: another file of the wheel has it. Files that use torch are judged elsewhere.
+        """
+        if name in self._coupled:
+            return []
+        found = islice(unresolved(self.wheels[name], self.opened(name, file)), _MOST_SYMBOLS)
+        return [(one.symbol, one.member, not one.elsewhere) for one in found]
 
     def system(self, name: str, file: ElfFile) -> list[str]:
         """Libraries that the file itself takes from the operating system's packages."""
@@ -234,6 +247,9 @@ def _look(linker: Linker, name: str, file: ElfFile, reached: bool, book: _Book) 
                 book.add(LinkKind.HIDDEN, lack.soname, name, lack.member, lack.hidden_in, reached)
         elif lack.member == file.member and not _may_be_torchs(lack.soname, around):
             book.add(LinkKind.LIBRARY, lack.soname, name, file.member, reached=reached)
+    for symbol, member, alone in linker.unresolved(name, file):
+        told = reached and alone and _is_module(file)
+        book.add(LinkKind.SYMBOL, symbol, name, member, reached=told)
     if around.host.sonames is None:
         for soname in linker.system(name, file):
             book.need(soname, name, reached)
@@ -319,6 +335,8 @@ def _detail(kind: LinkKind, subject: str, by: str, around: Surroundings) -> str:
             "import torch, which opens it, must come first" if opens else "it must be opened first"
         )
         return f"another wheel brings it and no RUNPATH leads there: {first}"
+    if kind is LinkKind.SYMBOL:
+        return "nothing that is opened with it has this symbol"
     if kind is LinkKind.PATH:
         return "a search path of the machine that built the wheel"
     return "no wheel brings it, and no package of the image's system is known to"

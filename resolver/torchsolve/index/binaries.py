@@ -34,7 +34,7 @@ from torchsolve.wheel.binary import (
     read_binaries,
     read_variant_text,
 )
-from torchsolve.wheel.elf import read_dynamic, read_elf, read_leading
+from torchsolve.wheel.elf import read_elf, read_leading
 from torchsolve.wheel.elf_source import Unreadable
 from torchsolve.wheel.record import distil, dump_binary, load_binary
 from torchsolve.wheel.shipped import shipped
@@ -96,31 +96,10 @@ class BinaryReader:
         return found
 
     def kept(self, file: IndexFile, *, gpu: bool = False) -> WheelBinary | None:
-        """What is known of a wheel without asking anyone, at least its dynamic sections."""
-        kinds = _KINDS[:1] if gpu else (*_KINDS, "dynamic")
+        """What is known of a wheel without asking anyone."""
+        kinds = _KINDS[:1] if gpu else _KINDS
         known = partial(self._kept, file, kinds, gpu=gpu)
         return self._perhaps("binaries-kept-gpu" if gpu else "binaries-kept", file, known)
-
-    def dynamic(self, file: IndexFile) -> WheelBinary:
-        """The dynamic sections of a wheel's files: libraries, paths and versions, no symbols.
-
-        Raises as ``read``.
-        """
-        return self._through("binaries-dynamic", file, partial(self._dynamic, file))
-
-    def _dynamic(self, file: IndexFile) -> WheelBinary:
-        kept = self._kept(file, (*_KINDS, "dynamic"), gpu=False)
-        if kept is not None:
-            return kept
-        url = self._address(file)
-        try:
-            found = self._by_range(file, url, _dynamic_member) if _is_remote(url) else None
-            if found is None:
-                return self._read(file, gpu=False)
-        except UsageError as error:
-            raise UnknownError(error.reference, error.message, origin=redact(url)) from None
-        self._keep(found, "dynamic")
-        return found
 
     def _address(self, file: IndexFile) -> str:
         if file.url is None:
@@ -240,10 +219,3 @@ def _read_member(source: LazyMember, name: str, *, gpu: bool) -> tuple[ElfFile, 
     """The file, and whether it had to be read to its end for its symbols alone."""
     front = None if gpu else read_leading(source, name)
     return front or read_elf(source, name, gpu=gpu), front is None and not gpu
-
-
-def _dynamic_member(source: LazyMember, name: str) -> tuple[ElfFile, bool]:
-    front = read_leading(source, name)
-    if front is None:
-        return read_dynamic(source, name), True
-    return replace(front, undefined=(), defined=(), weak_objects=(), checks=()), False

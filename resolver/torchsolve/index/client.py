@@ -124,11 +124,6 @@ class IndexClient:
         key = ("binaries", gpu, file.sha256 or file.url, file.filename)
         return self._once.answer(key, partial(self._binaries.read, file, gpu=gpu))
 
-    def read_dynamic(self, file: IndexFile) -> WheelBinary:
-        """The dynamic sections of a wheel's compiled files; raises as ``read_remote``."""
-        key = ("dynamic", file.sha256 or file.url, file.filename)
-        return self._once.answer(key, partial(self._binaries.dynamic, file))
-
     def kept_binary(self, file: IndexFile, *, gpu: bool = False) -> WheelBinary | None:
         """What is known of a wheel's files without asking anyone; None where nothing is."""
         return self._binaries.kept(file, gpu=gpu)

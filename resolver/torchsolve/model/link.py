@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -21,6 +21,8 @@ class LinkKind(Enum):
     """Nothing in the image brings it."""
     VERSION = "version"
     """The image's glibc or libstdc++ is older than it."""
+    SYMBOL = "symbol"
+    """Nothing in the process has it."""
     OVERLAP = "overlap"
     """Two wheels install different files under one path: the last one stays."""
     MAJORS = "majors"
@@ -38,7 +40,7 @@ class LinkIssue:
     """One finding.
 
     Attributes:
-        subject: soname, symbol version or path.
+        subject: soname, symbol version, symbol as it is mangled, or path.
         wheels: names of the pins that it is about, sorted.
         members: files that ask for it, sorted; at most a few.
         reached: an extension module brings it along, or fails for it; else it matters only where
@@ -93,16 +95,19 @@ class Links:
     issues: tuple[LinkIssue, ...] = ()
     system: tuple[SystemNeed, ...] = ()
 
-    def told(self, paths_of: frozenset[str] | None = None) -> list[tuple[tuple[str, ...], str]]:
+    def told(
+        self, paths_of: frozenset[str] | None = None, spoken: Callable[[str], str] = str
+    ) -> list[tuple[tuple[str, ...], str]]:
         """``(wheels, finding)`` for people: what matters, worst first, alike ones in one line.
 
-        ``paths_of``: the wheels whose search paths are of interest; None: all.
+        ``paths_of``: the wheels whose search paths are of interest; None: all. ``spoken``: how a
+        subject is called (symbols are mangled).
         """
         groups: dict[tuple[LinkKind, tuple[str, ...], str], list[str]] = defaultdict(list)
         for issue in self.issues:
             told = paths_of is None or not paths_of.isdisjoint(issue.wheels)
             if issue.matters and (told or issue.kind is not LinkKind.PATH):
-                groups[issue.kind, issue.wheels, issue.detail].append(issue.subject)
+                groups[issue.kind, issue.wheels, issue.detail].append(spoken(issue.subject))
         kinds = list(LinkKind)
         ordered = sorted(groups.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1:]))
         return [(wheels, f"{_listed(names)}: {text}") for (_, wheels, text), names in ordered]

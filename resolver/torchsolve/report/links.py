@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from torchsolve.abi.demangle import demangle
 from torchsolve.model.link import Links
 from torchsolve.model.plan import Layer, Plan
 from torchsolve.report.screen import Block, row
@@ -27,7 +28,7 @@ def link_block(plan: Plan) -> Block:
     if plan.links is None:
         return Block(())
     own = frozenset(pin.name for pin in plan.pins if pin.layer is Layer.PROJECT)
-    rows = [row(" ".join(wheels), text) for wheels, text in plan.links.told(own)]
+    rows = [row(" ".join(wheels), text) for wheels, text in plan.links.told(own, demangle)]
     return Block(tuple(rows), "How libraries will find each other" if rows else "")
 
 

@@ -41,27 +41,6 @@ def read_elf(
         return ElfFile(member, unread=str(reason))
 
 
-def read_dynamic(source: Source, member: str) -> ElfFile:
-    """What the dynamic section says, without symbols: libraries, paths, versions.
-
-    ``python`` is None: which files are extension modules their symbols tell.
-    """
-    try:
-        image = read_image(source)
-        entries = dynamic_entries(image)
-        dynamic = dict(entries)
-        names = string_table(image, dynamic)
-        found = _named(entries, names)
-        return replace(
-            found,
-            member=member,
-            machine=image.machine,
-            versions=version_needs(image, dynamic, names),
-        )
-    except Unreadable as reason:
-        return ElfFile(member, unread=str(reason))
-
-
 def read_leading(source: Source, member: str) -> ElfFile | None:
     """The facts that the leading bytes tell, of a file that GNU ld left as it made it.
 
