@@ -25,25 +25,27 @@ _STALE = 24 * 3600.0
 
 
 class Entry:
-    """A cached thing: a head of JSON values and a body of text, decoded when it is looked at."""
+    """A cached thing: a head of JSON values and a body of text.
 
-    __slots__ = ("_body", "head")
+    Attributes:
+        data: the body in UTF-8, which is how it stays in memory: as a text it may be twice as big.
+    """
+
+    __slots__ = ("data", "head")
 
     def __init__(self, head: dict[str, Any], body: str | bytes) -> None:
         self.head = head
-        self._body = body
+        self.data = body.encode("utf-8", "replace") if isinstance(body, str) else body
 
     @property
     def body(self) -> str:
-        """The text."""
-        if isinstance(self._body, bytes):
-            self._body = self._body.decode()
-        return self._body
+        """The text, made anew each time."""
+        return self.data.decode()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Entry):
             return NotImplemented
-        return self.head == other.head and self.body == other.body
+        return self.head == other.head and self.data == other.data
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -81,7 +83,7 @@ class Cache:
     def write(self, kind: str, key: str, entry: Entry) -> None:
         """Keeps the entry, in place of an older one."""
         head = json.dumps(entry.head, sort_keys=True, separators=(",", ":"))
-        data = f"{head}\n{entry.body}".encode("utf-8", "replace")
+        data = head.encode() + b"\n" + entry.data
         with contextlib.suppress(OSError):
             self._replace(self.path(kind, key), b"%08x" % _checksum(kind, key, data) + data)
 

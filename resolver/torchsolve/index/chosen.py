@@ -69,10 +69,10 @@ class Chosen:
         for folder, name, entry, choices, known in opened:
             if known < len(choices.masks) <= _MOST_MASKS:
                 masks = {text: f"{mask:x}" for text, mask in choices.masks.items()}
-                self._cache.write(folder, name, Entry({**entry.head, "masks": masks}, entry.body))
+                self._cache.write(folder, name, Entry({**entry.head, "masks": masks}, entry.data))
 
     def _opened(self, folder: str, name: NormalizedName, label: str, entry: Entry) -> Choices:
-        lines = entry.body.split("\n") if entry.body else []
+        lines = entry.body.split("\n") if entry.data else []
         prefix: str = entry.head["prefix"]
         masks = {text: int(mask, 16) for text, mask in entry.head["masks"].items()}
         head = entry.head

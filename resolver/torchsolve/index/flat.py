@@ -66,7 +66,7 @@ class FlatPages:
             raise offline_miss(f"the page {redact(url)}", redact(url))
         response = self._http.get(url, limit=PAGE_LIMIT, headers=conditions(cached))
         if response.status == 304 and cached is not None:
-            entry = Entry({**cached.head, **freshness(response)}, cached.body)
+            entry = Entry({**cached.head, **freshness(response)}, cached.data)
         else:
             raise_for_status(response.status, response.url)
             body = json.dumps(read_page(response)[0])

@@ -140,7 +140,7 @@ class Pages:
         headers = {"Accept": ACCEPT, **conditions(cached)}
         response = self._http.get(page_url(index, name), limit=PAGE_LIMIT, headers=headers)
         if response.status == 304 and cached is not None:
-            entry = Entry({**cached.head, **freshness(response)}, cached.body)
+            entry = Entry({**cached.head, **freshness(response)}, cached.data)
         elif _is_missing(index, response):
             entry = _make_entry(None, response)
         else:
@@ -187,10 +187,9 @@ def _is_torchs(index: Index) -> bool:
 
 def _make_entry(found: Listing | None, response: Response | None = None) -> Entry:
     listing = found or Listing("", "", dated=True, notes=())
+    data = listing.text.encode("utf-8", "replace")
     head = {
-        "digest": sha256(
-            f"{listing.prefix}\n{listing.text}".encode("utf-8", "replace")
-        ).hexdigest(),
+        "digest": sha256(listing.prefix.encode("utf-8", "replace") + b"\n" + data).hexdigest(),
         "missing": found is None,
         "prefix": listing.prefix,
         "dated": listing.dated,
@@ -198,7 +197,7 @@ def _make_entry(found: Listing | None, response: Response | None = None) -> Entr
         "about": list(astuple(listing.about)),
         **(freshness(response) if response else {}),
     }
-    return Entry(head, listing.text)
+    return Entry(head, data)
 
 
 def _local_page(url: str, name: NormalizedName) -> Listing | None:

@@ -52,7 +52,7 @@ class Recording(Cache):
             self._things[kind, key] = Entry({"error": _error(error)}, "")
             raise
         head = {name: _TIMES.get(name, value) for name, value in found.head.items()}
-        self._things[kind, key] = Entry(head, found.body)
+        self._things[kind, key] = Entry(head, found.data)
         return found
 
     def finish(self) -> None:
