@@ -19,7 +19,7 @@ from packaging.utils import NormalizedName
 
 from torchsolve import __version__
 from torchsolve.index.cache import Cache, Entry
-from torchsolve.index.page import file_row, row_file
+from torchsolve.index.page import file_row, row_file, row_outline
 from torchsolve.model.choice import Choice, Choices, PageRemarks
 from torchsolve.model.package import IndexFile, IndexPage, PageFacts
 
@@ -35,7 +35,7 @@ class Chosen:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._open: list[tuple[str, NormalizedName, Entry, Choices, int]] = []
+        self._open: list[tuple[str, NormalizedName, dict[str, Any], list[str], Choices]] = []
         self._lock = Lock()
 
     def read(self, folder: str, name: NormalizedName, label: str, page: Entry) -> Choices | None:
@@ -66,10 +66,10 @@ class Chosen:
         """Keeps the bit sets that were found since."""
         with self._lock:
             opened, self._open = self._open, []
-        for folder, name, entry, choices, known in opened:
-            if known < len(choices.masks) <= _MOST_MASKS:
+        for folder, name, head, lines, choices in opened:
+            if len(head["masks"]) < len(choices.masks) <= _MOST_MASKS:
                 masks = {text: f"{mask:x}" for text, mask in choices.masks.items()}
-                self._cache.write(folder, name, Entry({**entry.head, "masks": masks}, entry.data))
+                self._cache.write(folder, name, Entry({**head, "masks": masks}, "\n".join(lines)))
 
     def _opened(self, folder: str, name: NormalizedName, label: str, entry: Entry) -> Choices:
         lines = entry.body.split("\n") if entry.data else []
@@ -79,9 +79,15 @@ class Chosen:
         page = PageRemarks(
             name, tuple(head["notes"]), about_page(head["about"]), tuple(head["undated"])
         )
-        found = Choices(page, len(lines), lambda at: _choice(name, label, lines[at], prefix), masks)
+        found = Choices(
+            page,
+            len(lines),
+            lambda at: _choice(name, label, lines[at], prefix),
+            masks,
+            lambda: [row_outline(line) for line in lines],
+        )
         with self._lock:
-            self._open.append((folder, name, entry, found, len(masks)))
+            self._open.append((folder, name, head, lines, found))
         return found
 
 

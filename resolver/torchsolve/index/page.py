@@ -41,6 +41,12 @@ def row_file(name: NormalizedName, label: str, row: str, prefix: str) -> IndexFi
     return _file(name, Version(number), label, prefix, rest.split("\t"))
 
 
+def row_outline(row: str) -> tuple[Version, bool]:
+    """Version of the file of a row, and whether it was yanked."""
+    fields = row.split("\t", 7)
+    return Version(fields[0]), fields[6] != ""
+
+
 def file_row(file: IndexFile, prefix: str) -> str:
     """A row of a listing, with the version before it."""
     fields = (

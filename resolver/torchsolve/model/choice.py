@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol, overload
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from torchsolve.model.package import IndexFile, IndexPage, PageFacts
+
+Outline = tuple[Version, bool]
+"""A version, and whether it was yanked: what a specifier asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,19 @@ class Choices(Sequence[Choice]):
         count: int,
         make: Callable[[int], Choice],
         masks: dict[str, int] | None = None,
+        outlines: Callable[[], list[Outline]] | None = None,
     ) -> None:
         self.page = page
+        self._outlines = outlines
         self.masks: dict[str, int] = {} if masks is None else masks
         self._made: list[Choice | None] = [None] * count
         self._make = make
+
+    def outlines(self) -> list[Outline]:
+        """Of all of them, without making each."""
+        if self._outlines is not None:
+            return self._outlines()
+        return [(choice.file.version, choice.file.yanked is not None) for choice in self]
 
     @classmethod
     def of(cls, page: IndexPage, choices: Sequence[Choice]) -> Choices:

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from torchsolve.solve.options import Option
+from torchsolve.solve.options import Option, outlines
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -69,11 +69,11 @@ def specifier_mask(
     """The options that ``specifier`` admits."""
     exact = is_exact(specifier)
     stable = pre = 0
-    for i, option in enumerate(options):
-        if option.yanked and not exact and not opted.admits(option.version):
+    for i, (version, yanked) in enumerate(outlines(options)):
+        if yanked and not exact and not opted.admits(version):
             continue
-        if not specifier or specifier.contains(option.version, prereleases=True):
-            if option.version.is_prerelease:
+        if not specifier or specifier.contains(version, prereleases=True):
+            if version.is_prerelease:
                 pre |= 1 << i
             else:
                 stable |= 1 << i

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -21,7 +21,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from torchsolve.model.choice import Choice, Choices
+from torchsolve.model.choice import Choice, Choices, Outline
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.model.project import WheelFact
 from torchsolve.model.target import Target
@@ -150,12 +150,24 @@ def _edition() -> str:
     return " ".join([packaging.__version__, *(f"{s.st_size} {s.st_mtime_ns}" for s in stats)])
 
 
+def outlines(options: Sequence[Option]) -> list[Outline]:
+    """Version of each, and whether it was yanked."""
+    if isinstance(options, Options):
+        return options.outlines
+    return [(option.version, option.yanked) for option in options]
+
+
 class Options(Sequence[Option]):
     """The options of a page, each made when it is looked at."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
         self._made: list[Option | None] = [None] * len(choices)
+
+    @cached_property
+    def outlines(self) -> list[Outline]:
+        """Version of each, and whether it was yanked, without making them."""
+        return self._choices.outlines()
 
     def __len__(self) -> int:
         return len(self._made)
