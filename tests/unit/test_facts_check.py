@@ -92,6 +92,14 @@ BROKEN = [
     ("comfyui", 'requirements = "d4594df39399"', 'requirements = "0000"', "'0000' is not in"),
     ("comfyui", "date = 2025-10-08", "date = 2025-11-08", "newest first"),
     ("comfyui", 'commit = "a125cd', 'commit = "A125cd', "is no commit"),
+    (
+        "folders",
+        'category = "text_encoders"',
+        'category = "encoders"',
+        "encoders, which has no row",
+    ),
+    ("folders", 'folders = "models/vae"', 'folders = "/models/vae"', "below ComfyUI's root"),
+    ("folders", "since = 2023-03-18\n", "", "has no since"),
     # names
     (
         "name_styles",

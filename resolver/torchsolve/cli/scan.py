@@ -11,7 +11,7 @@ from torchsolve.model.project import ProjectFacts, ProjectKind
 
 @takes_settings(problem=False)
 def scan(projects: Projects, settings: Settings, view: View) -> None:
-    """Show where a bundled sample loads its models from."""
+    """Show where a node loads its models from, line by line; nothing of it is run."""
     from torchsolve.project.load import load
     from torchsolve.project.options import ReadOptions
     from torchsolve.report.models import models_json, models_screen
@@ -26,11 +26,11 @@ def scan(projects: Projects, settings: Settings, view: View) -> None:
 
 
 def _refuse_unread(projects: list[ProjectFacts]) -> None:
-    unread = [p.name for p in projects if p.kind is not ProjectKind.SAMPLE and not p.models]
+    unread = [p.name for p in projects if p.kind not in (ProjectKind.SAMPLE, ProjectKind.NODE)]
     if unread:
         raise UnknownError(
             "source-not-read",
-            "source is not read for model loading in this version",
+            "only nodes are read for model loading, and this is none",
             origin=", ".join(unread),
-            hint="the bundled samples have a recorded table: trellis2, wanvideo, bria-rmbg",
+            hint="point at the folder or the repository of a ComfyUI node",
         )

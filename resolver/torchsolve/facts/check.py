@@ -244,6 +244,19 @@ def _comfyui(facts: Facts) -> Iterator[str]:
             yield f"{where}: {row.commit!r} is no commit"
 
 
+def _folders(facts: Facts) -> Iterator[str]:
+    where = "matrices/folders.toml"
+    table = facts.folders
+    yield from _twice(where, (f"{row.name} {row.since}" for row in table.categories))
+    names = {row.name for row in table.categories}
+    for alias in table.aliases:
+        if alias.category not in names:
+            yield f"{where}: {alias.name} stands for {alias.category}, which has no row"
+    for row in table.categories:
+        if not row.folders or any(f.startswith("/") or ".." in f for f in row.folders):
+            yield f"{where}: {row.name} has no folders below ComfyUI's root"
+
+
 def _names(facts: Facts) -> Iterator[str]:
     where = "matrices/name_styles.toml"
     styles = {style.id: style for style in facts.name_styles}
@@ -362,6 +375,7 @@ _CHECKS: tuple[Callable[[Facts], Iterator[str]], ...] = (
     _companions,
     _xformers,
     _comfyui,
+    _folders,
     _names,
     _conflicts,
     _failures,

@@ -31,6 +31,7 @@ from torchsolve.facts.conflicts import (
     parse_loader_ignores,
     parse_models,
 )
+from torchsolve.facts.folders import FolderTable, parse_folders
 from torchsolve.facts.gpus import DriverTable, GpuTable, parse_drivers, parse_gpus
 from torchsolve.facts.images import ImageTable, OsRow, parse_images
 from torchsolve.facts.imports import ImportName, parse_import_names
@@ -115,6 +116,11 @@ class Facts:
     def comfyui(self) -> ComfyTable:
         """ComfyUI's releases."""
         return parse_comfyui(self._table("comfyui"))
+
+    @cached_property
+    def folders(self) -> FolderTable:
+        """ComfyUI's model folders."""
+        return parse_folders(self._table("folders"))
 
     @cached_property
     def _names(self) -> NameTable:

@@ -24,6 +24,7 @@ TABLES: Mapping[str, tuple[_Rows, tuple[str, ...]]] = {
     "companions": (lambda f: f.companions, ("package",)),
     "xformers": (lambda f: f.xformers, ("version", "torch", "cuda")),
     "comfyui": (lambda f: f.comfyui.releases, ("version", "commit")),
+    "folders": (lambda f: f.folders.categories, ("name",)),
     "name_styles": (lambda f: f.name_styles, ("id", "kind")),
     "known_conflicts": (lambda f: f.known_conflicts, ("id", "kind")),
     "build_failures": (lambda f: f.build_failures, ("id",)),

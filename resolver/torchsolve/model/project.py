@@ -9,6 +9,7 @@ from enum import Enum
 from torchsolve.model.claim import Claim
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.install import Installer
+from torchsolve.model.models import ModelScan
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 
@@ -182,6 +183,7 @@ class ProjectFacts:
         wheels: wheels of the tree for Linux; ``foreign`` names those for other systems.
         notes: what was set aside and why, one line each.
         cutoff: a sample's own date: files uploaded later are not considered.
+        scan: every line that handles a model; None where the source was not read for it.
         node_classes: names that the node registers, when known (for the smoke test).
         optional: imports that may fail; ``--with NAME`` asks for one.
         installer: its scripts, for the target of a cell; None without any.
@@ -211,6 +213,7 @@ class ProjectFacts:
     cutoff: datetime | None = None
     node_classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    scan: ModelScan | None = None
     optional: tuple[OptionalImport, ...] = ()
     installer: Installer | None = None
     surfaces: tuple[Surface, ...] = ()

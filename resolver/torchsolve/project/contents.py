@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from torchsolve.facts import load_facts
 from torchsolve.model.claim import Claim
 from torchsolve.model.install import Installer
+from torchsolve.model.models import ModelScan
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
 from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
@@ -19,6 +20,7 @@ from torchsolve.project.install.script import ScriptReader
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.needs import Needs, needs_of
+from torchsolve.project.scan.read import scan_tree
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.surfaces import SurfaceReader
 from torchsolve.project.tree import Tree
@@ -38,6 +40,7 @@ class Contents:
     compiles: tuple[Toolchain, ...] = ()
     readme: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
+    scan: ModelScan | None = None
 
 
 class ContentReader:
@@ -84,6 +87,7 @@ class ContentReader:
             surfaces=listed.surfaces(),
             tested=listed.tested(),
             readme=listed.readme(),
+            scan=scan_tree(self._sources, self._name),
         )
 
     def _claims(

@@ -13,6 +13,7 @@ from torchsolve.project import node, pyproject, wheels
 from torchsolve.project.contents import ContentReader
 from torchsolve.project.declared import PYPROJECT, REQUIREMENTS, TreeRequirements
 from torchsolve.project.options import ReadOptions
+from torchsolve.project.scan.read import model_files
 from torchsolve.project.tree import FolderTree, Tree
 from torchsolve.wheel.filename import parse as parse_wheel_name
 
@@ -112,6 +113,8 @@ class TreeReader:
             tested=source.tested,
             compiles=source.compiles,
             readme=source.readme,
+            scan=source.scan,
+            models=model_files(source.scan.sites) if source.scan else (),
         )
 
     def _extras(self, cache: _Cache, contents: ContentReader) -> tuple[str, ...]:

@@ -112,13 +112,13 @@ class ModuleGraph:
         stem = "/".join(part for part in (base[0], base[1].replace(".", "/")) if part)
         return next(iter(self._files_of(stem)), None)
 
-    def is_package(self, path: str, level: int, module: str) -> bool:
-        """Whether a dotted name is a folder of the tree, with or without ``__init__.py``."""
+    def package_of(self, path: str, level: int, module: str) -> str | None:
+        """The folder of the tree that a dotted name is, with or without ``__init__.py``."""
         base = self._base(path, Import(0, level, module, ()))
         if base is None:
-            return False
+            return None
         stem = "/".join(part for part in (base[0], base[1].replace(".", "/")) if part)
-        return stem in self.folders
+        return stem if stem in self.folders else None
 
     def _base(self, path: str, statement: Import) -> tuple[str, str] | None:
         """Folder and dotted name below it that a statement starts from."""

@@ -105,7 +105,7 @@ def _is_foreign(graph: ModuleGraph, path: str, statement: Import) -> bool:
     top = statement.module.partition(".")[0]
     if statement.level or not top or is_standard(top):
         return False
-    return not graph.is_package(path, 0, top)
+    return not graph.package_of(path, 0, top)
 
 
 def _add(found: dict[str, Need], need: Need) -> None:

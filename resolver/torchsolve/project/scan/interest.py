@@ -1,0 +1,135 @@
+"""Which functions may lead to a model, told from their text: the others need not be run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_MARKS = re.compile(
+    rb"hf_hub_download|snapshot_download|from_pretrained|load_(?:file|torch_file|checkpoint|url)"
+    rb"|GGUFReader|(?<!json)(?<!yaml)(?<!toml)(?<!ickle)(?<!np)(?<!umpy)(?<!audio)\.load\("
+    rb"|safe_open|get_(?:full_path|filename_list|folder_paths)|add_model_folder_path"
+    rb"|folder_names_and_paths|models_dir|requests\.|urlretrieve|urlopen|[dD]ownload"
+    rb"|torch\.hub|wget|InferenceSession|FaceAnalysis|YOLO|open_clip|cached_path|pipeline\("
+    rb"|from_single_file|SentenceTransformer|WhisperModel|get_model\(|load_model|create_model"
+    rb"|load_(?:state_dict_from_url|lora_weights|ip_adapter|textual_inversion|unet|clip)"
+    rb"|load_(?:diffusion_model|controlnet)|__file__"
+)
+_NODES = re.compile(rb"INPUT_TYPES|define_schema|os\.environ")
+
+
+def mark_lines(data: bytes) -> tuple[int, ...]:
+    """Lines with a name that may handle a model; a text without any opens none by itself."""
+    found: list[int] = []
+    line, start = 1, 0
+    for match in _MARKS.finditer(data):
+        line += data.count(b"\n", start, match.start())
+        start = match.start()
+        if not found or found[-1] != line:
+            found.append(line)
+    return tuple(found)
+
+
+def says_node(data: bytes) -> bool:
+    """Whether a module defines nodes or sets the environment: it must run for what others see."""
+    return _NODES.search(data) is not None
+
+
+_CALLED = re.compile(rb"(\w+)\s*\(")
+_COMMON = frozenset(
+    b"forward __init__ __call__ get items keys values append join format split print len str "
+    b"int float list dict set range super isinstance getattr hasattr exists open read write "
+    b"update pop extend strip replace startswith endswith lower to cuda cpu eval train info "
+    b"warning error debug step encode decode load_state_dict process doit execute main".split()
+)
+
+
+@dataclass(slots=True)
+class Interest:
+    """Names of functions and classes that lead to a model, by name alone.
+
+    Attributes:
+        short: functions of at most so many lines are run in any case, for what they return.
+    """
+
+    short: int = 30
+    _calls: dict[bytes, set[bytes]] = field(default_factory=dict)
+    _marked: set[bytes] = field(default_factory=set)
+    _found: frozenset[bytes] | None = None
+    _told: dict[str, bool] = field(default_factory=dict)
+    _defined: dict[ast.AST, tuple[frozenset[bytes], bool]] = field(default_factory=dict)
+
+    def add(self, module: ast.Module, data: bytes, marks: tuple[int, ...]) -> None:
+        """Learn the functions of a module; ``marks``: its lines that may handle a model."""
+        lines = data.split(b"\n")
+        for name, node in _functions(module.body):
+            end = node.end_lineno or node.lineno
+            key = name.encode()
+            called = frozenset(_CALLED.findall(b"\n".join(lines[node.lineno - 1 : end])))
+            place = bisect_left(marks, node.lineno)
+            marked = place < len(marks) and marks[place] <= end
+            self._calls.setdefault(key, set()).update(called)
+            self._defined[node] = (called - _COMMON - {key}, marked)
+            if marked:
+                self._marked.add(key)
+        self._found = None
+
+    def has(self, node: ast.AST) -> bool:
+        """Whether a function leads to a model."""
+        known = self._defined.get(node)
+        if known is None:
+            return isinstance(node, ast.FunctionDef) and node.name.encode() in self.found
+        called, marked = known
+        return marked or not called.isdisjoint(self.found)
+
+    def tells(self, name: str) -> bool:
+        """Whether a name says by itself that it handles models, or belongs to one that does."""
+        known = self._told.get(name)
+        if known is None:
+            key = name.encode()
+            known = self._told[name] = bool(_MARKS.search(key)) or key in self.found
+        return known
+
+    @property
+    def found(self) -> frozenset[bytes]:
+        """All such names."""
+        if self._found is None:
+            self._found = frozenset(self._closed())
+        return self._found
+
+    def _closed(self) -> set[bytes]:
+        callers: dict[bytes, set[bytes]] = {}
+        for name, called in self._calls.items():
+            for inner in called - _COMMON:
+                callers.setdefault(inner, set()).add(name)
+        found = set(self._marked)
+        waiting = list(found)
+        while waiting:
+            for name in callers.get(waiting.pop(), ()):
+                if name not in found:
+                    found.add(name)
+                    waiting.append(name)
+        return found
+
+
+_Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def _functions(body: list[ast.stmt]) -> Iterator[tuple[str, _Named]]:
+    """Functions and classes, also those below ``if`` and ``try``; a class counts as its text."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield node.name, node
+            yield from _functions(node.body)
+        else:
+            for name in ("body", "orelse", "finalbody", "handlers"):
+                for inner in getattr(node, name, ()):
+                    if isinstance(inner, ast.ExceptHandler):
+                        yield from _functions(inner.body)
+                    elif isinstance(inner, ast.stmt):
+                        yield from _functions([inner])

@@ -1,0 +1,146 @@
+"""Calls that open a model, or have another package bring it."""
+
+from __future__ import annotations
+
+from torchsolve.model.models import Mechanism
+from torchsolve.project.scan import ospath
+from torchsolve.project.scan.addresses import Addresses
+from torchsolve.project.scan.arguments import (
+    Args,
+    Keywords,
+    argument,
+    given,
+    is_object,
+    short,
+)
+from torchsolve.project.scan.hub import HUB
+from torchsolve.project.scan.texts import joined
+from torchsolve.project.scan.values import (
+    HOME,
+    NONE,
+    Called,
+    ListValue,
+    Value,
+    any_of,
+    options,
+    text,
+)
+
+_LOADERS = {
+    "load_torch_file": "comfy.utils.load_torch_file",
+    "load_file": "safetensors.torch.load_file",
+    "safe_open": "safetensors.safe_open",
+    "load_checkpoint_guess_config": "comfy.sd.load_checkpoint_guess_config",
+    "load_checkpoint": "load_checkpoint",
+    "load_diffusion_model": "comfy.sd.load_diffusion_model",
+    "load_unet": "comfy.sd.load_unet",
+    "load_clip": "comfy.sd.load_clip",
+    "load_controlnet": "comfy.controlnet.load_controlnet",
+    "GGUFReader": "gguf.GGUFReader",
+    "from_single_file": "from_single_file",
+    "load_checkpoint_and_dispatch": "accelerate.load_checkpoint_and_dispatch",
+}
+_TELLING = frozenset(
+    {"from_pretrained", "load_ip_adapter", "load_lora_weights", "load_textual_inversion"}
+)
+_EXACT_LOADERS = frozenset(
+    {"torch.load", "torch.jit.load", "comfy.clip_vision.load", "comfy.utils.load_torch_file"}
+)
+_COMFY_ONLY = frozenset({"load_clip", "load_unet", "load_diffusion_model", "load_controlnet"})
+
+
+class Openers(Addresses):
+    """Paths and names."""
+
+    def _load(self, name: str, args: Args, keywords: Keywords) -> Value:
+        names = (
+            "f",
+            "filename",
+            "ckpt",
+            "path",
+            "ckpt_path",
+            "checkpoint",
+            "unet_path",
+            "ckpt_paths",
+        )
+        at = 1 if name.endswith("load_checkpoint_and_dispatch") else 0
+        value = argument(args, keywords, at, *names, "pretrained_model_link_or_path")
+        wanted = [
+            v
+            for o in options(value)
+            for v in (self.elements(o) if isinstance(o, ListValue) else [o])
+        ]
+        wanted = [v for v in wanted if not is_object(v) and v != NONE]
+        if wanted:
+            paths = any_of(t for v in wanted for t in self.texts(v, "path"))
+            self.observe(Mechanism.LOAD, _loader(name), path=paths)
+        return Called(name, tuple(args), keywords, self.line)
+
+    def library_path(self, name: str, args: Args, keywords: Keywords) -> Value:
+        """See the table at the end."""
+        value = argument(args, keywords, 0, "path_or_bytes", "model", "name", "model_path")
+        if not is_object(value) and value != NONE:
+            api = f"ultralytics.{name}" if name == "YOLO" else name
+            self.observe(Mechanism.LIBRARY, api, path=any_of(self.texts(value, "path")))
+        return Called(name, tuple(args), keywords, self.line)
+
+    def face_analysis(self, name: str, args: Args, keywords: Keywords) -> Value:
+        """See the table at the end."""
+        model = given(argument(args, keywords, 0, "name")) or text("buffalo_l")
+        root = given(argument(args, keywords, 1, "root")) or text(f"{HOME}/.insightface")
+        roots = tuple(ospath.expand_home(t) for t in self.texts(root))
+        parts = [roots, (text("models"),), self.texts(model, "model")]
+        path = joined(parts, ospath.join_paths)
+        self.observe(Mechanism.LIBRARY, "insightface.app.FaceAnalysis", path=path, folder=True)
+        return Called(name, tuple(args), keywords, self.line)
+
+    def open_clip(self, name: str, args: Args, keywords: Keywords) -> Value:
+        """See the table at the end."""
+        tag = given(keywords.get("pretrained", args[1] if len(args) > 1 else None))
+        if tag is not None and not is_object(tag):
+            (place, *_) = self.texts(tag, "pretrained")
+            path = tag if self._is_local(place) else text(HUB)
+            self.observe(Mechanism.LIBRARY, short(name), path=path)
+        return Called(name, tuple(args), keywords, self.line)
+
+    def _torch_hub(self, name: str, args: Args, keywords: Keywords) -> Value:
+        repo = argument(args, keywords, 0, "repo_or_dir")
+        model = argument(args, keywords, 1, "model")
+        local = self.texts(keywords.get("source", NONE))[0].literal == "local"
+        path = (
+            repo
+            if local
+            else joined([self.texts(self._torch_home()), (text(""),)], ospath.join_paths)
+        )
+        self.observe(Mechanism.TORCH_HUB, name, path=path, repo=repo, allow=model, folder=True)
+        return Called(name, tuple(args), keywords, self.line)
+
+    def _named_model(self, name: str, args: Args, keywords: Keywords) -> Value:
+        """A loader that knows models by name and keeps them in a folder of its own."""
+        model = argument(args, keywords, 0, "name", "model_size_or_path", "model_name")
+        root = given(keywords.get("download_root"))
+        homes = {"whisper": f"{HOME}/.cache/whisper", "clip": f"{HOME}/.cache/clip"}
+        base = root if root is not None else text(homes.get(name.partition(".")[0], HUB))
+        if not is_object(model):
+            known = self.texts(model, "model")
+            local = [t for t in known if self._is_local(t)]
+            path = any_of(local) if local else any_of(self.texts(base))
+            self.observe(Mechanism.LIBRARY, name, path=path, folder=not local, allow=model)
+        return Called(name, tuple(args), keywords, self.line)
+
+
+def _loader(name: str) -> str:
+    return name if name in _EXACT_LOADERS else _LOADERS.get(name.rpartition(".")[2], name)
+
+
+def is_loader(name: str, last: str) -> bool:
+    """Whether a callable opens a file of weights."""
+    if name in _EXACT_LOADERS:
+        return True
+    if last not in _LOADERS:
+        return False
+    if last in _COMFY_ONLY:
+        return name.startswith("comfy.")
+    if last == "load_checkpoint":
+        return "." in name and not name.startswith("builtins")
+    return True

@@ -1,0 +1,118 @@
+"""A tree of files → ``ModelScan``, and what of it a plan has to bring."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from torchsolve.facts.load import load_facts
+from torchsolve.model.models import Choice, Mechanism, ModelScan, ModelSite, Reach
+from torchsolve.model.project import ModelFile
+from torchsolve.project.scan.graph import ModuleGraph
+from torchsolve.project.scan.scan import scan_models
+from torchsolve.project.scan.sources import Sources
+from torchsolve.project.tree import Tree
+
+_LIVE = frozenset({Reach.NODE, Reach.IMPORT, Reach.INSTALL})
+_OPEN = re.compile(r"[{<*]")
+_HUB_FILE = re.compile(r"https://huggingface\.co/([\w.-]+/[\w.-]+)/(?:resolve|blob)/")
+_RANK = {
+    Mechanism.SNAPSHOT_DOWNLOAD: 0,
+    Mechanism.HF_HUB_DOWNLOAD: 0,
+    Mechanism.URL: 0,
+    Mechanism.FROM_PRETRAINED: 1,
+    Mechanism.LIBRARY: 1,
+    Mechanism.TORCH_HUB: 1,
+    Mechanism.FOLDER_PATHS: 2,
+    Mechanism.LOAD: 3,
+    Mechanism.HARDCODED: 3,
+    Mechanism.MODELS_DIR: 4,
+}
+
+
+def scan_tree(tree: Tree | Sources, name: str, day: dt.date | None = None) -> ModelScan:
+    """Where a node loads its models from; nothing of it is run.
+
+    Args:
+        tree: its files, or its sources where others read them too.
+        name: of its folder under ``custom_nodes``.
+        day: of the ComfyUI that it runs in: its categories depend on it; None for the newest.
+    """
+    sources = tree if isinstance(tree, Sources) else Sources(tree)
+    facts = load_facts()
+    gates = {row.repo: row.gated for row in facts.models}
+    with _without_collection():
+        found = scan_models(sources, ModuleGraph(sources), name, facts.folders.on(day))
+    return replace(found, sites=tuple(_gated(site, gates) for site in found.sites))
+
+
+def _gated(site: ModelSite, gates: dict[str, str | bool | None]) -> ModelSite:
+    hub = (m[1] for url in site.urls if (m := _HUB_FILE.match(url)))
+    known = [gates[repo] for repo in (*site.repos, *hub) if repo in gates]
+    return replace(site, gated=next((gate for gate in known if gate), known[0] if known else None))
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    # The heap of a scan lives as long as the scan: collections on the way find nothing.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def model_files(sites: Iterable[ModelSite]) -> tuple[ModelFile, ...]:
+    """What the sites ask to be there: one file or folder a path, from its best site.
+
+    A site that fetches says more than one that opens; what is dead, bundled, a registration, a
+    listing or not decided asks for nothing.
+    """
+    best: dict[str, tuple[int, ModelFile]] = {}
+    for site in sites:
+        rank = _RANK.get(site.mechanism)
+        if rank is None or not _asks(site):
+            continue
+        for file in _files(site):
+            key = file.path.rstrip("/")
+            if key not in best or rank < best[key][0]:
+                best[key] = (rank, file)
+    return tuple(file for _, file in best.values())
+
+
+def _asks(site: ModelSite) -> bool:
+    listing = site.api.startswith("folder_paths.") and "get_full_path" not in site.api
+    return bool(site.decided and site.path and site.reach in _LIVE and not listing)
+
+
+def _files(site: ModelSite) -> Iterator[ModelFile]:
+    places = site.paths or ((site.path,) if site.path else ())
+    paired = len(site.repos) == len(places)
+    for index, place in enumerate(places):
+        repo = site.repos[index if paired else 0] if paired or len(site.repos) == 1 else None
+        url = _url_of(site, place)
+        hub = _HUB_FILE.match(url) if url else None
+        yield ModelFile(
+            path=place,
+            site=f"{site.file}:{site.line}",
+            mechanism=site.mechanism.value,
+            repo=repo or (hub[1] if hub else None),
+            url=url,
+            gated=site.gated,
+            required=site.choice is Choice.FIXED and not _OPEN.search(place),
+            note=site.trap or site.risk,
+        )
+
+
+def _url_of(site: ModelSite, place: str) -> str | None:
+    if len(site.urls) == 1:
+        return site.urls[0].partition("?")[0]
+    name = place.rpartition("/")[2]
+    found = [url for url in site.urls if url.partition("?")[0].endswith(f"/{name}")]
+    return found[0].partition("?")[0] if len(found) == 1 else None

@@ -1,0 +1,66 @@
+"""The door: a tree → where it loads its models from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from torchsolve.model.models import ModelScan
+from torchsolve.project.scan.entries import Runner
+from torchsolve.project.scan.graph import ModuleGraph
+from torchsolve.project.scan.interpreter import Interpreter
+from torchsolve.project.scan.sites import Tree, sites
+from torchsolve.project.scan.sources import Sources
+from torchsolve.project.scan.values import ROOT
+
+Folders = Mapping[str, tuple[Sequence[str], Sequence[str]]]
+
+_NO_NODE = re.compile(r"(^|/)(tests?|\.github)/|(^|/)(test_\w+|conftest|setup)\.py$")
+
+
+def scan_models(sources: Sources, graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
+    """Read a node's source for where its models lie and come from. Nothing of it is run.
+
+    Args:
+        name: of the node's folder under ``custom_nodes``.
+        folders: category → folders below ComfyUI's root and extensions (``matrices/``).
+    """
+    sources.prefetch(sources.files)
+    reached = graph.reachable(graph.entries())
+    installed = graph.reachable(graph.installers())
+    machine = Interpreter(sources, graph, f"{ROOT}/custom_nodes/{name}", folders)
+    wanted = [p for p in sources.files if not _NO_NODE.search(p) and machine.marks(p)]
+    for file in (*reached, *installed, *wanted):
+        machine.learn(file)
+    runner = Runner(machine)
+    runner.modules(list(graph.entries()), "import")
+    live = [p for p in reached if machine.must_run(p)]
+    runner.modules(live, "import")
+    runner.modules([p for p in graph.installers() if p != "setup.py"], "install")
+    machine.entry = "node"
+    runner.nodes(set(reached) | machine.reached)
+    seen = {(c.file, c.line) for o in machine.observations for c in o.chain[:1]}
+    for file in wanted:
+        runner.leftovers(file, seen)
+    everything = frozenset({*reached, *machine.reached})
+    tree = Tree(
+        name, sources.all_paths, machine.tree_folders, everything, _named(sources, everything)
+    )
+    return ModelScan(
+        sites(machine.observations, machine.extended, tree),
+        tuple(sorted(sources.unread.items())),
+        tuple(dict.fromkeys(machine.unfinished)),
+        len(sources.files),
+        len(reached),
+    )
+
+
+_USED = re.compile(rb"(?<!def )\b(\w+)\s*\(")
+
+
+def _named(sources: Sources, files: frozenset[str]) -> frozenset[str]:
+    """Names that the files call."""
+    found: set[bytes] = set()
+    for file in files:
+        found.update(_USED.findall(sources.load(file) or b""))
+    return frozenset(name.decode("utf-8", "replace") for name in found)

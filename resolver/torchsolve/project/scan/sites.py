@@ -1,0 +1,310 @@
+"""Sightings → sites: one for each line, with all that it was seen to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torchsolve.model.models import Choice, Mechanism, ModelSite, Reach
+from torchsolve.project.scan.observation import Observation
+from torchsolve.project.scan.ospath import is_absolute
+from torchsolve.project.scan.placement import (
+    DOWNLOADS,
+    Group,
+    given,
+    joined_paths,
+    placed,
+    texts_of,
+)
+from torchsolve.project.scan.render import braces, path_of, undecided, word_of
+from torchsolve.project.scan.strings import starts_with
+from torchsolve.project.scan.values import (
+    Hole,
+    Text,
+)
+
+_MANY = 20
+_WEIGHT = re.compile(
+    r"\.(safetensors|sft|ckpt|pth?|pt2|bin|onnx|gguf|pkl|npz|model|task|tflite|engine|trt"
+    r"|torchscript|h5|pb|caffemodel|prototxt|zip|tar|tar\.gz|tgz)$",
+    re.IGNORECASE,
+)
+_MODEL_FOLDER = re.compile(
+    r"token|config|ckpt|checkpoint|weight|model|encoder|vae|clip|t5|bert|vocab", re.IGNORECASE
+)
+_NO_MODEL = re.compile(
+    r"(^|/)(web|js|docs?|fonts?|locales?|assets|examples?|workflows?|css|html|images?|\.git)(/|$)"
+    r"|\.(py|js|css|html|md|png|jpe?g|gif|svg|webp|ttf|otf|mp4|wav|log|txt|csv|sh|bat|exe)/?$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Tree:
+    """What sites are told of the tree."""
+
+    home: str
+    paths: frozenset[str]
+    folders: frozenset[str]
+    reached: frozenset[str]
+    named: frozenset[str]
+
+    def inside(self, path: str) -> str | None:
+        """A path of the tree, relative to it."""
+        start = f"custom_nodes/{self.home}/"
+        return path[len(start) :].rstrip("/") if path.startswith(start) else None
+
+    def holds(self, path: str) -> bool:
+        """Whether the tree has this file or folder."""
+        known = self.inside(path)
+        return known is not None and (known in self.paths or known in self.folders)
+
+
+def sites(
+    seen: Iterable[Observation], extended: frozenset[str] | set[str], tree: Tree
+) -> tuple[ModelSite, ...]:
+    """Every site, in order of file and line."""
+    kept = [o for o in seen if o.chain and not _is_nothing(o)]
+    joins = [o for o in kept if o.mechanism is Mechanism.MODELS_DIR]
+    others = [o for o in kept if o.mechanism is not Mechanism.MODELS_DIR]
+    groups = [*placed(others), *joined_paths(joins, others, extended)]
+    found = [site for group in groups if (site := _site(group, tree)) is not None]
+    unique = {(s.file, s.line, s.api, s.path): s for s in found}
+    return tuple(sorted(unique.values(), key=lambda s: (s.file, s.line, s.api, s.path or "")))
+
+
+def _is_nothing(seen: Observation) -> bool:
+    """A request that is no download: nothing is written and the address names no weight."""
+    if seen.mechanism is not Mechanism.URL or not seen.pending:
+        return False
+    addresses = [word_of(t) for t in texts_of(seen.url)]
+    return not any(_WEIGHT.search(a.partition("?")[0]) for a in addresses)
+
+
+def _site(group: Group, tree: Tree) -> ModelSite | None:
+    first = group.first
+    paths = _unsure([t for o in group.seen for t in _paths(o)])
+    repos = _unsure([t for o in group.seen for t in texts_of(o.repo)])
+    urls = _unsure([t for o in group.seen for t in texts_of(o.url)])
+    folder = any(o.folder for o in group.seen)
+    written = list(
+        dict.fromkeys(path_of(t, folder=folder and _is_folder(o)) for o, t in _rows(group, paths))
+    )
+    mechanism = _mechanism(first, paths, written, tree)
+    if mechanism is None:
+        return None
+    holes = [h for t in (*paths, *repos, *urls) for h in undecided(t)]
+    passed_on = all(given(o, 0) for o in group.seen) and not group.helper
+    many = len(written) > _MANY and passed_on and first.mechanism in DOWNLOADS
+    why = _why(holes, many, first, bool(written))
+    marks = frozenset[tuple[str, str]]().union(*(o.marks for o in group.seen))
+    path = braces(_shortened(written) if many else written) if written else None
+    return ModelSite(
+        file=group.at.file,
+        line=group.at.line,
+        mechanism=mechanism,
+        api=first.api
+        if mechanism is not Mechanism.MODELS_DIR and ":" not in first.api
+        else "os.path.join",
+        path=path,
+        decided=why is None,
+        choice=_choice([*paths, *repos, *urls], marks, sum(map(bool, (paths, repos, urls)))),
+        reach=_reach(group, tree, written),
+        paths=tuple(written) if why is None and len(written) > 1 else (),
+        repos=_words(repos),
+        urls=_words(urls),
+        category=_category(group),
+        revision=next(iter(_words([t for o in group.seen for t in texts_of(o.revision)])), None),
+        allow_patterns=_words([t for o in group.seen for t in texts_of(o.allow)]),
+        ignore_patterns=_words([t for o in group.seen for t in texts_of(o.ignore)]),
+        guard=_guard(first, written),
+        trap=_trap(group, written, folder),
+        risk=next((o.risk for o in group.seen if o.risk), None),
+        why=why,
+    )
+
+
+def _rows(group: Group, paths: list[Text]) -> list[tuple[Observation, Text]]:
+    kept = set(paths)
+    return [(o, t) for o in group.seen for t in _paths(o) if t in kept]
+
+
+def _is_folder(seen: Observation) -> bool:
+    return seen.folder and seen.mechanism is not Mechanism.FOLDER_PATHS
+
+
+def _paths(seen: Observation) -> list[Text]:
+    """Paths of a sighting; a snapshot of some files goes where the check above it looks."""
+    found = texts_of(seen.path)
+    if seen.mechanism is not Mechanism.SNAPSHOT_DOWNLOAD or not texts_of(seen.allow):
+        return found
+    refined: list[Text] = []
+    for path in found:
+        base = path.literal
+        asked = [t for g in seen.guards for value in g.paths for t in texts_of(value)]
+        if path in asked:
+            refined.append(path)
+            continue
+        wanted = [
+            t
+            for guard in reversed(seen.guards)
+            for value in guard.paths
+            for t in texts_of(value)
+            if base is not None and starts_with(t, base.rstrip("/") + "/")
+        ]
+        refined.append(wanted[0] if wanted else path)
+    return refined
+
+
+def _unsure(found: list[Text]) -> list[Text]:
+    """Without those of which nothing at all is known, where others are."""
+    unique = list(dict.fromkeys(found))
+    known = [t for t in unique if not _is_blank(t)]
+    return known or unique
+
+
+def _is_blank(value: Text) -> bool:
+    part = value.parts[0] if len(value.parts) == 1 else None
+    return isinstance(part, Hole) and part.kind == "run"
+
+
+def _mechanism(
+    first: Observation, paths: list[Text], written: list[str], tree: Tree
+) -> Mechanism | None:
+    if first.mechanism is Mechanism.LOAD and paths and all(_is_plain(t) for t in paths):
+        return Mechanism.HARDCODED
+    if first.mechanism is not Mechanism.MODELS_DIR:
+        return first.mechanism
+    if not written:
+        return None
+    path = written[0]
+    if path.startswith("models/") and path.strip("/") != "models":
+        return None if _NO_MODEL.search(path) else Mechanism.MODELS_DIR
+    inside = tree.inside(path)
+    if inside is None:
+        return None
+    if tree.holds(path):
+        return Mechanism.BUNDLED if _looks_like_model(inside, tree) else None
+    return Mechanism.HARDCODED if _WEIGHT.search(path) else None
+
+
+def _is_plain(value: Text) -> bool:
+    return (
+        value.literal is not None and not is_absolute(value) and not value.literal.startswith("<")
+    )
+
+
+def _looks_like_model(inside: str, tree: Tree) -> bool:
+    if not inside or _NO_MODEL.search(inside):
+        return False
+    if inside in tree.paths:
+        name = inside.rpartition("/")[2]
+        config = name.endswith((".yaml", ".yml", ".json")) and "config" in name.lower()
+        return bool(_WEIGHT.search(name)) or config
+    name = inside.rpartition("/")[2]
+    return bool(_MODEL_FOLDER.search(name)) and any(
+        p.startswith(f"{inside}/") and (p.endswith(".json") or _WEIGHT.search(p))
+        for p in tree.paths
+    )
+
+
+_REASONS = {
+    "config": "the value stands in a config that is read at run time: {name}",
+    "env": "the environment decides: {name}",
+    "run": "only a run tells the value of {name}",
+}
+
+
+def _why(holes: list[Hole], many: bool, first: Observation, written: bool) -> str | None:
+    if many:
+        return "a helper: each line that calls it is listed by itself"
+    if not holes:
+        needs = first.mechanism in DOWNLOADS and not (texts_of(first.repo) or texts_of(first.url))
+        return (
+            "no source is given"
+            if needs
+            else (None if written or first.url else "no path is given")
+        )
+    order = list(_REASONS)
+    worst = min(holes, key=lambda h: order.index(h.kind) if h.kind in order else 3)
+    return _REASONS.get(worst.kind, _REASONS["run"]).format(name=worst.name or "a variable")
+
+
+def _choice(texts: list[Text], marks: frozenset[tuple[str, str]], several: int) -> Choice:
+    kinds = {h.kind for t in texts for h in t.holes} | {kind for kind, _ in marks}
+    for kind in ("config", "env", "user", "enum"):
+        if kind in kinds:
+            return Choice(kind)
+    if "run" in kinds:
+        return Choice.USER
+    return Choice.ENUM if len(set(texts)) > several else Choice.FIXED
+
+
+def _reach(group: Group, tree: Tree, written: list[str]) -> Reach:
+    if written and all(tree.holds(path) for path in written):
+        return Reach.BUNDLED
+    entries = {o.entry for o in group.seen}
+    if all(c.function == "__main__" for o in group.seen for c in o.chain[-1:]):
+        return Reach.DEAD
+    if "node" in entries:
+        return Reach.NODE
+    if "import" in entries:
+        return Reach.IMPORT
+    if "install" in entries:
+        return Reach.INSTALL
+    if group.at.file not in tree.reached:
+        return Reach.DEAD
+    if group.at.function in tree.named:
+        return Reach.NODE
+    return Reach.VENDORED if "/" in group.at.file else Reach.DEAD
+
+
+def _shortened(written: list[str]) -> list[str]:
+    rows = [path.split("/") for path in written]
+    head = 0
+    while all(len(row) > head for row in rows) and len({row[head] for row in rows}) == 1:
+        head += 1
+    return ["/".join([*rows[0][:head], "{file}"])]
+
+
+def _words(found: list[Text]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word_of(t) for t in found))
+
+
+def _category(group: Group) -> str | None:
+    found = _words([t for o in group.seen for t in texts_of(o.category)])
+    return ";".join(found) or None
+
+
+def _guard(first: Observation, written: list[str]) -> str | None:
+    for guard in reversed(first.guards):
+        paths = [path_of(t) for value in guard.paths for t in texts_of(value)]
+        related = [p for p in dict.fromkeys(paths) if any(_near(p, w) for w in written)]
+        if related:
+            return braces(related)
+    return None
+
+
+def _near(guard: str, path: str) -> bool:
+    """Whether a check is about the same place: the path, a folder around it, a file beside it."""
+    one, other = guard.rstrip("/"), path.rstrip("/")
+    folder = one.rpartition("/")[0]
+    return (
+        one == other
+        or other.startswith(f"{one}/")
+        or (folder.count("/") > 0 and (other == folder or other.startswith(f"{folder}/")))
+    )
+
+
+def _trap(group: Group, written: list[str], folder: bool) -> str | None:
+    if group.first.mechanism not in DOWNLOADS or not written:
+        return None
+    guard = _guard(group.first, written)
+    if guard is None:
+        return None
+    if folder and guard.rstrip("/") == braces(written).rstrip("/"):
+        return "a half-made folder stops the download"
+    if not folder and guard not in written:
+        return f"fetched only while {guard} is missing: bring both or none"
+    return None

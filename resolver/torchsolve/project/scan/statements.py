@@ -1,0 +1,386 @@
+"""Statements: the part of the interpreter that goes through a body, both ways where it must."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from enum import Enum
+
+from torchsolve.project.scan.binding import Binding, decorator
+from torchsolve.project.scan.observation import Guard
+from torchsolve.project.scan.values import (
+    NONE,
+    AnyOf,
+    ClassValue,
+    Scope,
+    Unknown,
+    Value,
+    any_of,
+    marks_of,
+    options,
+)
+
+_CERTAIN = {"folder_paths", "comfy", "nodes", "server", "execution", "torch", "numpy", "PIL"}
+_IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError"}
+
+
+class Flow(Enum):
+    """How a body ends."""
+
+    ON = "on"
+    STOP = "stop"
+    NEXT = "next"
+    BREAK = "break"
+
+
+class Statements(Binding):
+    """Bodies, branches, loops."""
+
+    def body(self, statements: Sequence[ast.stmt], scope: Scope) -> bool:
+        """Run statements; False where none behind them is reached."""
+        return self.flow(statements, scope) is Flow.ON
+
+    def flow(self, statements: Sequence[ast.stmt], scope: Scope) -> Flow:
+        """Run statements in order."""
+        guards = len(self.frame.guards) if self.frames else 0
+        found = Flow.ON
+        for statement in statements:
+            self.step()
+            found = self._statement(statement, scope)
+            if found is not Flow.ON:
+                break
+        if self.frames:
+            del self.frame.guards[guards:]
+        return found
+
+    def _statement(self, node: ast.stmt, scope: Scope) -> Flow:
+        match node:
+            case ast.Expr(value=value):
+                self.eval(value, scope)
+            case ast.Assign(targets=targets, value=value):
+                found = self.eval(value, scope)
+                for target in targets:
+                    self.assign(target, found, scope)
+            case ast.AnnAssign(target=target, value=value):
+                self._annotated(node, target, value, scope)
+            case ast.AugAssign():
+                self.augment(node, scope)
+            case ast.Return(value=value):
+                self.frame.returned.append(self.eval(value, scope) if value else NONE)
+                return Flow.STOP
+            case ast.Raise(exc=exception):
+                if exception is not None:
+                    self.eval(exception, scope)
+                return Flow.STOP
+            case ast.Continue():
+                return Flow.NEXT
+            case ast.Break():
+                return Flow.BREAK
+            case _:
+                return self._compound(node, scope)
+        return Flow.ON
+
+    def _compound(self, node: ast.stmt, scope: Scope) -> Flow:
+        match node:
+            case ast.If():
+                return self._if(node, scope)
+            case ast.For() | ast.AsyncFor():
+                return self._for(node, scope)
+            case ast.While():
+                return self._while(node, scope)
+            case ast.Try() | ast.TryStar():
+                return self._try(node, scope)
+            case ast.With() | ast.AsyncWith():
+                return self._with(node, scope)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self.store(node.name, self.function_of(node, scope), scope)
+            case ast.ClassDef():
+                self.store(node.name, self._class(node, scope), scope)
+            case ast.Import() | ast.ImportFrom():
+                self.imported(node, scope)
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                scope.globals.update(names)
+            case ast.Match():
+                return self._match(node, scope)
+            case ast.Assert(test=test):
+                self.eval(test, scope)
+            case _:
+                pass
+        return Flow.ON
+
+    def _annotated(
+        self, node: ast.AnnAssign, target: ast.expr, value: ast.expr | None, scope: Scope
+    ) -> None:
+        if scope.owner is not None and scope.owner.names is scope.names:
+            name = target.id if isinstance(target, ast.Name) else ""
+            scope.owner.annotations[name] = node.annotation
+        if value is not None:
+            self.assign(target, self.eval(value, scope), scope)
+
+    # Branches
+
+    def branches(self, test: ast.expr, scope: Scope) -> list[tuple[dict[str, Value], bool]]:
+        """Which ways a test can go, each with what it says of a name that has alternatives."""
+        known = self.truth(self.eval(test, scope))
+        if known is not None:
+            return [({}, known)]
+        for name in _names(test):
+            value = scope.names.get(name)
+            if isinstance(value, AnyOf):
+                found = self._split(test, name, value, scope)
+                if found:
+                    return found
+        return [({}, True), ({}, False)]
+
+    def _split(
+        self, test: ast.expr, name: str, value: AnyOf, scope: Scope
+    ) -> list[tuple[dict[str, Value], bool]]:
+        yes: list[Value] = []
+        no: list[Value] = []
+        for option in value.options:
+            scope.names[name] = option
+            known = self.truth(self.eval(test, scope))
+            if known is not False:
+                yes.append(option)
+            if known is not True:
+                no.append(option)
+        scope.names[name] = value
+        if len(yes) == len(no) == len(value.options):
+            return []
+        self.split_on |= {n: None for kind, n in sorted(marks_of(value)) if kind == "enum"}
+        found: list[tuple[dict[str, Value], bool]] = []
+        if yes:
+            found.append(({name: any_of(yes)}, True))
+        if no:
+            found.append(({name: any_of(no)}, False))
+        return found
+
+    def _if(self, node: ast.If, scope: Scope) -> Flow:
+        before, self.checks = self.checks, []
+        ways = self.branches(node.test, scope)
+        checks, self.checks = self.checks, before
+        guard = Guard(tuple(dict.fromkeys(checks)), node.test.lineno) if checks else None
+        wanted = any(isinstance(inner, ast.Not) for inner in ast.walk(node.test))
+        if len(ways) == 1:
+            names, branch = ways[0]
+            scope.names.update(names)
+            known = guard if branch is wanted else None
+            return self._guarded(node.body if branch else node.orelse, scope, known)
+        base = scope.names
+        after: list[dict[str, Value]] = []
+        flows: list[Flow] = []
+        self.doubt += 1
+        for names, branch in ways:
+            scope.names = self._copy(scope, base | names)
+            known = guard if branch is wanted else None
+            flow = self._guarded(node.body if branch else node.orelse, scope, known)
+            flows.append(flow)
+            if flow is not Flow.STOP:
+                after.append(scope.names)
+        self.doubt -= 1
+        self._merge(scope, base, after)
+        stopped = flows[0] is not Flow.ON and not wanted
+        if guard and Flow.ON in flows and stopped and self.frames:
+            self.frame.guards.append(guard)
+        return Flow.ON if Flow.ON in flows or (len(set(flows)) > 1 and after) else flows[0]
+
+    def _guarded(self, body: Sequence[ast.stmt], scope: Scope, guard: Guard | None) -> Flow:
+        if guard and self.frames:
+            self.frame.guards.append(guard)
+        found = self.flow(body, scope)
+        if guard and self.frames and guard in self.frame.guards:
+            self.frame.guards.remove(guard)
+        return found
+
+    def _copy(self, scope: Scope, names: dict[str, Value]) -> dict[str, Value]:
+        copied = dict(names)
+        if scope.owner is not None and scope.owner.names is scope.names:
+            scope.owner.names = copied
+        return copied
+
+    def _merge(self, scope: Scope, base: dict[str, Value], after: list[dict[str, Value]]) -> None:
+        if not after:
+            merged = base
+        elif len(after) == 1:
+            merged = after[0]
+        else:
+            merged = dict(after[0])
+            for other in after[1:]:
+                for name, value in other.items():
+                    known = merged.get(name)
+                    if known is not value:
+                        merged[name] = value if known is None else any_of([known, value])
+        if scope.owner is not None and scope.function == "" and scope.owner.scope is not scope:
+            scope.owner.names = merged
+        scope.names = merged
+
+    # Loops
+
+    def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> Flow:
+        members = self.members(self.eval(node.iter, scope))
+        sure = all(certain for _, certain in members) and len(members) <= self.bounds.unroll
+        members = members[: self.bounds.unroll]
+        before = dict(scope.names)
+        exits: list[dict[str, Value]] = []
+        flow = Flow.ON
+        if not sure:
+            self.doubt += 1
+        for value, certain in members:
+            start = dict(scope.names)
+            self.assign(node.target, value, scope)
+            flow = self.flow(node.body, scope)
+            if flow is Flow.BREAK:
+                exits.append(scope.names)
+                break
+            if flow is Flow.STOP and certain and sure:
+                break
+            if flow is Flow.STOP or not certain:
+                self._merge(scope, start, [start, scope.names])
+        if not sure:
+            self.doubt -= 1
+            self._merge(scope, before, [scope.names, before])
+        if flow is Flow.STOP and sure and members:
+            return Flow.STOP
+        self.flow(node.orelse, scope)
+        return Flow.ON
+
+    def _while(self, node: ast.While, scope: Scope) -> Flow:
+        known = self.truth(self.eval(node.test, scope))
+        if known is False:
+            return self.flow(node.orelse, scope)
+        before = dict(scope.names)
+        self.doubt += 1
+        flow = self.flow(node.body, scope)
+        self.doubt -= 1
+        if known is True:
+            return Flow.ON if flow is not Flow.STOP or _breaks(node) else Flow.STOP
+        self._merge(scope, before, [before, scope.names] if flow is not Flow.STOP else [before])
+        return Flow.ON
+
+    # try, with, match
+
+    def _try(self, node: ast.Try | ast.TryStar, scope: Scope) -> Flow:
+        before = dict(scope.names)
+        flow = self.flow(node.body, scope)
+        if flow is Flow.ON:
+            flow = self.flow(node.orelse, scope)
+        after = [scope.names] if flow is Flow.ON else []
+        flows = [flow]
+        for handler in node.handlers:
+            if flow is Flow.ON and self._never(node, handler):
+                continue
+            scope.names = dict(before)
+            self._join_into(scope, after)
+            handled = self._handler(handler, scope)
+            flows.append(handled)
+            if handled is Flow.ON and not (flow is Flow.ON and _of_imports(handler)):
+                after.append(scope.names)
+        self._merge(scope, before, after)
+        last = self.flow(node.finalbody, scope)
+        if last is not Flow.ON:
+            return last
+        return Flow.ON if after or Flow.ON in flows else flows[0]
+
+    def _join_into(self, scope: Scope, after: list[dict[str, Value]]) -> None:
+        for names in after[:1]:
+            for name, value in names.items():
+                scope.names.setdefault(name, value)
+
+    def _handler(self, handler: ast.ExceptHandler, scope: Scope) -> Flow:
+        if handler.name:
+            scope.names[handler.name] = Unknown(handler.name)
+        self.doubt += 1
+        found = self.flow(handler.body, scope)
+        self.doubt -= 1
+        return found
+
+    def _never(self, node: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> bool:
+        """Whether a handler for ImportError stands below imports that are always there."""
+        if not _of_imports(handler):
+            return False
+        names = [
+            n for s in node.body if isinstance(s, ast.Import | ast.ImportFrom) for n in _tops(s)
+        ]
+        return bool(names) and all(
+            not n or n in _CERTAIN or n in sys.stdlib_module_names for n in names
+        )
+
+    def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> Flow:
+        for item in node.items:
+            value = self.eval(item.context_expr, scope)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, value, scope)
+        return self.flow(node.body, scope)
+
+    def _match(self, node: ast.Match, scope: Scope) -> Flow:
+        subject = self.eval(node.subject, scope)
+        base = scope.names
+        after: list[dict[str, Value]] = []
+        self.doubt += 1
+        for case in node.cases:
+            answer = self._case(case.pattern, subject, scope)
+            if answer is False:
+                continue
+            scope.names = dict(base)
+            if self.flow(case.body, scope) is not Flow.STOP:
+                after.append(scope.names)
+            if answer is True:
+                break
+        else:
+            after.append(base)
+        self.doubt -= 1
+        self._merge(scope, base, after)
+        return Flow.ON if after else Flow.STOP
+
+    def _case(self, pattern: ast.pattern, subject: Value, scope: Scope) -> bool | None:
+        match pattern:
+            case ast.MatchAs(pattern=None):
+                return True
+            case ast.MatchValue(value=value):
+                wanted = self.eval(value, scope)
+                answers = {self.compared(ast.Eq(), o, wanted) for o in options(subject)}
+                return answers.pop() if len(answers) == 1 else None
+            case ast.MatchOr(patterns=patterns):
+                found = [self._case(p, subject, scope) for p in patterns]
+                return True if True in found else (None if None in found else False)
+            case _:
+                return None
+
+    # Definitions
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> ClassValue:
+        bases = tuple(self.eval(base, scope) for base in node.bases)
+        found = ClassValue(node.name, node, scope, bases)
+        found.decorators = tuple(decorator(d) for d in node.decorator_list)
+        inner = Scope(scope.file, found.names, scope, scope.module or scope, "", "", found)
+        self.flow(node.body, inner)
+        found.names = inner.names
+        self.classes.append(found)
+        return found
+
+
+def _names(test: ast.expr) -> list[str]:
+    found = (n.id for n in ast.walk(test) if isinstance(n, ast.Name))
+    return list(dict.fromkeys(found))
+
+
+def _breaks(node: ast.While) -> bool:
+    return any(isinstance(inner, ast.Break) for inner in ast.walk(node))
+
+
+def _of_imports(handler: ast.ExceptHandler) -> bool:
+    match handler.type:
+        case ast.Name(id=name):
+            return name in _IMPORT_ERRORS
+        case ast.Tuple(elts=elements):
+            names = {e.id for e in elements if isinstance(e, ast.Name)}
+            return bool(names) and names <= _IMPORT_ERRORS
+        case _:
+            return False
+
+
+def _tops(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return ["" if node.level else (node.module or "").partition(".")[0]]
+    return [alias.name.partition(".")[0] for alias in node.names]

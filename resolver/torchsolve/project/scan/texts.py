@@ -1,0 +1,162 @@
+"""Values put together: as strings, under keys, by operators."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from itertools import product
+
+from torchsolve.project.scan import strings
+from torchsolve.project.scan.ospath import join_paths
+from torchsolve.project.scan.values import (
+    MOST,
+    Called,
+    ClassValue,
+    Const,
+    DictValue,
+    External,
+    Hole,
+    Instance,
+    ListValue,
+    PathValue,
+    Text,
+    Unknown,
+    Value,
+    any_of,
+    hole,
+    marks_of,
+    text,
+)
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Mod: lambda a, b: a % b,
+    ast.Div: lambda a, b: a / b,
+}
+_LARGEST = 10**12
+
+
+def joined(pieces: Sequence[tuple[Text, ...]], how: Callable[[Sequence[Text]], Text]) -> Value:
+    """Every combination of alternatives; past the bound those that differ become one hole."""
+    count = 1
+    for piece in pieces:
+        count *= max(len(piece), 1)
+    if count > MOST:
+        pieces = [p if len(p) == 1 else (_blurred(p),) for p in pieces]
+    return any_of(how(combination) for combination in product(*pieces))
+
+
+def _blurred(piece: tuple[Text, ...]) -> Text:
+    marks = frozenset[tuple[str, str]]().union(*(p.marks for p in piece))
+    names = [name for kind, name in sorted(marks) if kind == "enum"]
+    return hole(names[0] if names else "choice", "enum", marks)
+
+
+def as_text(value: Value, label: str = "") -> Text:
+    """A value as a string, a hole where it is not known."""
+    match value:
+        case Text():
+            return value
+        case PathValue(inner):
+            return inner
+        case Const(inner, marks):
+            return text(str(inner), marks)
+        case Unknown():
+            return Text((Hole(value.label or label or "value", value.kind),), value.marks)
+        case Called():
+            return hole(label or value.name.rpartition(".")[2])
+        case Instance(cls, names) if isinstance(names.get("value"), Text) and _is_enum(cls):
+            inner = names["value"]
+            return inner if isinstance(inner, Text) else hole(label)
+        case _:
+            return hole(label or "value")
+
+
+def _is_enum(cls: ClassValue) -> bool:
+    return any(isinstance(base, External) and "Enum" in base.name for base in cls.bases)
+
+
+def below(value: Value, part: Text) -> Value:
+    """``value / part``."""
+    if isinstance(value, PathValue):
+        return PathValue(join_paths([value.text, part]))
+    return Unknown(kind="run")
+
+
+def any_rest(a: ListValue, b: ListValue) -> Value | None:
+    """What stands for more elements in two lists put together."""
+    rests = [value.rest for value in (a, b) if value.rest is not None]
+    return any_of(rests) if rests else None
+
+
+def put(found: DictValue, key: Value, value: Value) -> None:
+    """Store under a key; one that is not known goes to the rest."""
+    known = key_of(key)
+    if known is None:
+        found.rest = any_of([found.rest, value]) if found.rest is not None else value
+    else:
+        found.items[known] = value
+
+
+def key_of(key: Value) -> object:
+    """A key as Python has it; None where it is not known."""
+    if isinstance(key, Text):
+        return key.literal
+    if isinstance(key, Const) and isinstance(key.value, int | float | bool | bytes):
+        return key.value
+    if isinstance(key, ListValue) and key.rest is None:
+        parts = tuple(key_of(item) for item in key.items)
+        return None if None in parts else parts
+    if isinstance(key, External | ClassValue | Instance):
+        return key
+    return None
+
+
+def spread(found: DictValue, inner: Value) -> None:
+    """``{**inner}``."""
+    if isinstance(inner, DictValue):
+        found.items.update(inner.items)
+        found.rest = inner.rest if found.rest is None else found.rest
+    else:
+        found.rest = found.rest or Unknown()
+
+
+def sliced(value: Value, at: slice) -> Value:
+    """``value[a:b:c]``."""
+    match value:
+        case Text() if value.literal is not None:
+            return text(value.literal[at], value.marks)
+        case ListValue(items=items, rest=rest, kind=kind):
+            return ListValue(items[at], rest, kind)
+        case _:
+            return Unknown(marks=marks_of(value))
+
+
+def percent(pattern: Text, values: Value) -> Value:
+    """``pattern % values``."""
+    items = values.items if isinstance(values, ListValue) else [values]
+    known = pattern.literal
+    if known is None:
+        return hole("text")
+    pieces: list[Text] = []
+    rest = list(items)
+    for index, word in enumerate(known.split("%s")):
+        if index:
+            pieces.append(as_text(rest.pop(0)) if rest else hole("value"))
+        pieces.append(text(word))
+    return strings.concat(pieces)
+
+
+def calculated(op: ast.operator, a: Const, b: Const) -> Value:
+    """A number from two."""
+    how = _ARITHMETIC.get(type(op))
+    if how and isinstance(a.value, int | float) and isinstance(b.value, int | float):
+        try:
+            result = how(a.value, b.value)
+        except (ArithmeticError, ValueError):
+            return Unknown()
+        return Const(result) if abs(result) < _LARGEST else Unknown()
+    return Unknown()
