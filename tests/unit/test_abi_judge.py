@@ -220,6 +220,22 @@ def test_what_glibc_took_in_needs_no_other_library(atlas: Atlas) -> None:
     assert on("2.9.1", binary, atlas, Host(glibc="2.31")).verdict == "unknown"
 
 
+def test_names_of_libm_need_no_libm(atlas: Atlas) -> None:
+    # pandas 3.1.1's timedeltas names libc alone; dlopen takes it, for Python has libm.
+    user = ElfFile("p/timedeltas.so", machine="x86_64", needed=("libc.so.6",))
+    symbol = Undefined("nextafter", None, Binding.GLOBAL, relocated=True)
+    binary = wheel(replace(user, undefined=(symbol,)))
+    assert on("2.9.1", binary, atlas, Host(glibc="2.31")).verdict == "loads"
+
+
+def test_what_distributions_package_is_not_torchs_alone(atlas: Atlas) -> None:
+    # numba 0.68.1's omppool; torch bundles a libgomp too, under another name.
+    user = wheel(ElfFile("p/omppool.so", machine="x86_64", needed=("libgomp.so.1.0.0",)))
+    assert on("2.8.0", user, atlas).verdict == "loads"
+    bare = Host(sonames=frozenset())
+    assert on("2.8.0", user, atlas, bare).cause is Cause.LIBRARY
+
+
 def test_a_broken_sibling_is_never_taken_for_a_good_one(atlas: Atlas) -> None:
     broken = ElfFile("pkg/libh.so", unread="truncated")
     user = ElfFile("pkg/_C.so", machine="x86_64", needed=("libh.so",), runpath=("$ORIGIN",))

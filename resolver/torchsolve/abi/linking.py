@@ -13,6 +13,7 @@ from torchsolve.abi.demangle import demangle
 from torchsolve.abi.host import is_driver, is_system
 from torchsolve.abi.symbols import is_torch_library
 from torchsolve.abi.view import AtlasView
+from torchsolve.facts.load import load_facts
 from torchsolve.model.binary import Cause, Judgement
 
 
@@ -33,7 +34,9 @@ def libraries(case: Case) -> Judgement | None:
 def _of_torch_or_cuda(soname: str, stems: frozenset[str]) -> bool:
     if is_torch_library(soname):
         return True
-    return not is_system(soname) and _stem(soname) in stems
+    # libgomp, libgfortran: a torch wheel bundles one, and the distributions have them.
+    packaged = is_system(soname) or soname in load_facts().sonames
+    return not packaged and _stem(soname) in stems
 
 
 def stems_of(atlas: AtlasView) -> frozenset[str]:

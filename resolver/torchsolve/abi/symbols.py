@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torchsolve.abi.host import is_system
+from torchsolve.abi.system_names import exported
 from torchsolve.model.binary import Binding, ElfFile, Undefined
 from torchsolve.model.version import dotted_key
 
@@ -39,9 +40,12 @@ def looks_like_torch(name: str) -> bool:
 
 
 def is_of_libc(name: str, glibc: str | None) -> bool:
-    """Whether a name without a version is libc's own in this glibc (None: in a current one)."""
+    """Whether a name without a version is glibc's own (None: a current one's): libc, libm.
+
+    Python maps both, so that a file that was linked with neither finds ``fmod`` all the same.
+    """
     merged = glibc is None or dotted_key(glibc) >= _MERGED_IN
-    return merged and bool(_MERGED.fullmatch(name))
+    return exported(name, ()) and (merged or not _MERGED.fullmatch(name))
 
 
 def depends_on_cxx11_abi(name: str) -> bool:
