@@ -287,3 +287,32 @@ def test_names_of_modules() -> None:
     assert distributions_of("google") == ()
     assert "opencv-python-headless" in alternatives_to("opencv-python")
     assert alternatives_to("pillow") == frozenset()
+
+
+def test_what_was_read_is_kept_until_a_file_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "node"
+    first = facts(folder, {"__init__.py": "import trimesh\n" + NODE})
+    (kept,) = (tmp_path / "cache" / "source").iterdir()
+    again = facts(folder, {})
+    assert again.undeclared == first.undeclared
+    kept.write_text("{")
+    assert facts(folder, {}).undeclared == first.undeclared, "a damaged entry is read anew"
+    changed = facts(folder, {"__init__.py": "import trimesh, einops\n" + NODE})
+    assert set(undeclared(changed)) == {"trimesh", "einops"}
+
+
+def test_a_tree_of_many_files_is_bounded(tmp_path: Path) -> None:
+    folder = tmp_path / "node"
+    (folder / "data").mkdir(parents=True)
+    for number in range(5_000):
+        (folder / "data" / f"{number}.py").write_text("x = 1\n")
+    deep = "[" * 5_000 + "]" * 5_000
+    files: dict[str, str | bytes] = {
+        "__init__.py": "from . import deep, odd\nimport trimesh\n" + NODE,
+        "deep.py": f"x = {deep}\n",
+        "odd.py": b"\xff\xfe\x00import einops",
+        "install.py": f"x = {'-' * 3_000}1\nimport os\nos.system('pip install a')\n",
+    }
+    found = facts(folder, files)
+    assert undeclared(found) == {"trimesh": "__init__.py:2"}
+    assert {note.partition(":")[0] for note in found.notes} >= {"deep.py", "odd.py"}

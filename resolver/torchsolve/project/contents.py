@@ -14,17 +14,21 @@ from torchsolve.model.models import ModelScan
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
 from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
-from torchsolve.project import compiled
+from torchsolve.project import compiled, kept
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.install.script import ScriptReader
+from torchsolve.project.install.telling import CALLS
+from torchsolve.project.kept import Findings
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.needs import Needs, needs_of
 from torchsolve.project.scan.read import scan_tree
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.surfaces import SurfaceReader
-from torchsolve.project.tree import Tree
+from torchsolve.project.tree import GitTree, Tree
 from torchsolve.project.undeclared import Claims, ImportReader, names_of
+
+_MOST_FILES = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +57,54 @@ class ContentReader:
     def __init__(self, tree: Tree, paths: tuple[str, ...], name: str, options: ReadOptions) -> None:
         self._sources = Sources(tree, _all=frozenset(paths))
         self._paths, self._name, self._options = paths, name, options
-        self._needs: Needs | None = None
+        self._found: Findings | None = None
 
     def optional_names(self) -> frozenset[str]:
         """Distributions that an import which may fail would bring."""
         found: set[str] = set()
-        for need in self._imports().needs:
+        for need in self._findings().needs.needs:
             if not need.required:
                 known = distributions_of(need.module)
                 found.update(known or (canonicalize_name(need.top),))
         return frozenset(found)
 
-    def _imports(self) -> Needs:
-        if self._needs is None:
-            self._needs = needs_of(ModuleGraph(self._sources))
-        return self._needs
+    def _findings(self) -> Findings:
+        """What the modules say, from the cache where the tree was read before."""
+        if self._found is None:
+            folder = self._options.cache_dir
+            key = kept.key_of(self._sources.tree, self._sources.files)
+            self._found = (kept.read(folder, key) if key else None) or self._read_modules()
+            if key:
+                kept.write(folder, key, self._found)
+        return self._found
+
+    def _read_modules(self) -> Findings:
+        sources = self._sources
+        if isinstance(sources.tree, GitTree):
+            sources.prefetch(sources.files[:_MOST_FILES])  # one process, not one a file
+        needs = needs_of(ModuleGraph(sources))
+        reached = frozenset(needs.reached)
+        return Findings(
+            needs,
+            compiled.run_time(sources, needs.reached, frozenset(needs.modules)),
+            tuple(path for path in needs.reached if CALLS.search(sources.load(path) or b"")),
+            {path: why for path, why in sources.unread.items() if path in reached},
+        )
 
     def of_node(self, requirements: Iterable[Declared], wheels: tuple[WheelFact, ...]) -> Contents:
         """A node: what it imports and runs as well."""
         declared = frozenset(canonicalize_name(d.requirement.name) for d in requirements)
-        needs = self._imports()
-        claims = self._claims(needs, declared, wheels)
-        scripts = ScriptReader(self._sources, self._name, needs.reached, declared)
+        found = self._findings()
+        claims = self._claims(found.needs, declared, wheels)
+        scripts = ScriptReader(self._sources, self._name, found.calls, declared)
         listed = SurfaceReader(self._sources, self._paths)
-        unread = [f"{path}: not read: {why}" for path, why in self._sources.unread.items()]
+        unread = [f"{path}: not read: {why}" for path, why in found.unread.items()]
         return Contents(
             undeclared=tuple(claims.undeclared) if self._options.undeclared else (),
             optional=tuple(claims.optional),
-            imported=None if self._sources.unread else claims.imported,
-            installer=scripts if scripts.files or scripts.with_calls() else None,
-            compiles=compiled.run_time(self._sources, needs.reached, frozenset(needs.modules)),
+            imported=None if found.unread else claims.imported,
+            installer=scripts if scripts.files or found.calls else None,
+            compiles=found.compiles,
             notes=(*claims.notes, *unread),
             surfaces=listed.surfaces(),
             tested=listed.tested(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from torchsolve.model.claim import Claim, ClaimKind
+from torchsolve.model.claim import Claim
 from torchsolve.model.surface import Surface, SurfaceKind, Trial
 from torchsolve.project import compiled, tested
 from torchsolve.project.notes.read import claims_of
@@ -60,9 +60,8 @@ class SurfaceReader:
     def readme(self) -> tuple[Claim, ...]:
         """Paths and repositories that the READMEs of the root name."""
         names = (p for p in self.paths if "/" not in p and _README.fullmatch(p))
-        claims = (claim for path in names for claim in claims_of(path, self._text(path)))
-        kinds = (ClaimKind.PATH, ClaimKind.REPOSITORY)
-        return tuple(claim for claim in claims if claim.kind in kinds)
+        texts = ((path, self._text(path)) for path in names)
+        return tuple(c for path, text in texts for c in claims_of(path, text, places=True))
 
     def _text(self, path: str) -> str:
         return (self.sources.load(path) or b"").decode("utf-8", "replace")

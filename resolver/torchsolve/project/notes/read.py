@@ -54,23 +54,32 @@ def read_notes(path: Path) -> tuple[Claim, ...]:
     return claims_of(path.name, data.decode("utf-8", "replace"))
 
 
-def claims_of(name: str, text: str) -> tuple[Claim, ...]:
-    """Claims of a text; the first place of each."""
+def claims_of(name: str, text: str, *, places: bool = False) -> tuple[Claim, ...]:
+    """Claims of a text; the first place of each. ``places``: paths and repositories alone."""
     found: dict[tuple[ClaimKind, str, str], Claim] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        for kind, value, subject in _of_line(line):
+        for kind, value, subject in _places(line) if places else _of_line(line):
             key = (kind, value.casefold(), subject.casefold())
             found.setdefault(key, Claim(kind, value, f"{name}:{number}", subject))
     return tuple(found.values())
 
 
-def _of_line(line: str) -> Iterator[tuple[ClaimKind, str, str]]:
+def _places(line: str) -> Iterator[tuple[ClaimKind, str, str]]:
     for match in _PATH.finditer(line):
         yield ClaimKind.PATH, match[1], ""
-    repositories = [m[1] for m in _HUB.finditer(line)]
-    repositories += [m[1] for m in _CODE.finditer(line) if _is_repository(m[1])]
-    for repository in dict.fromkeys(repositories):
+    for repository in _repositories(line):
         yield ClaimKind.REPOSITORY, repository, ""
+
+
+def _repositories(line: str) -> list[str]:
+    found = [m[1] for m in _HUB.finditer(line)]
+    found += [m[1] for m in _CODE.finditer(line) if _is_repository(m[1])]
+    return list(dict.fromkeys(found))
+
+
+def _of_line(line: str) -> Iterator[tuple[ClaimKind, str, str]]:
+    yield from _places(line)
+    repositories = _repositories(line)
     for match in _URL.finditer(line):
         address = match[0].rstrip(".,;:")
         if not _HUB.fullmatch(address):
