@@ -15,7 +15,7 @@ from pathlib import Path
 from torchsolve.config import Settings
 from torchsolve.defaults import default_index_url
 from torchsolve.direct import Direct
-from torchsolve.errors import UnknownError
+from torchsolve.errors import UnknownError, UsageError
 from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.index.client import IndexClient
@@ -270,6 +270,13 @@ def _cutoff(settings: Settings, projects: Sequence[ProjectFacts]) -> datetime | 
     recorded = [project.cutoff for project in projects]
     if settings.as_of == "commit":
         recorded += [project.source.date for project in projects]
+        if not any(recorded):
+            raise UsageError(
+                "no-commit-date",
+                "--as-of commit takes the date of a commit, and no project here has one",
+                origin="--as-of",
+                hint="give the day: --as-of 2025-10-01",
+            )
     return max((date for date in recorded if date is not None), default=None)
 
 

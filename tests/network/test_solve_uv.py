@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from torchsolve import pipeline
 from torchsolve.config import Settings
@@ -32,9 +34,14 @@ def uv_pins(lines: Path, plan: Plan, tmp_path: Path) -> dict[str, str]:
     bound = {e.subject.split(" ")[0] for e in plan.companions} | {"torch"}
     rows = [f"{pin.name}=={pin.version}" for pin in plan.pins if pin.name in bound]
     constraints.write_text("\n".join(rows))
+    overrides = tmp_path / "overrides.txt"
+    left = {Requirement(edge.dropped).name for edge in plan.exceptions}
+    gone = sorted(name for name in left if plan.pin(canonicalize_name(name)) is None)
+    overrides.write_text("".join(f"{name} ; python_version < '0'\n" for name in gone))
     # uv knows targets up to glibc 2.40.
     glibc = min(plan.image.glibc, "2.40").replace(".", "_")
     command = [str(UV), "pip", "compile", str(lines), "--constraints", str(constraints)]
+    command += ["--overrides", str(overrides)]
     command += ["--python-version", str(plan.cell.python), "--no-config", "--quiet"]
     command += ["--python-platform", f"x86_64-manylinux_{glibc}", "--no-header", "--no-annotate"]
     command += ["--exclude-newer", CUTOFF.isoformat()]

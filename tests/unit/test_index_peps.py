@@ -12,6 +12,7 @@ from support.index_server import FakeFile, IndexServer
 from support.wheels import Archive, make_metadata, make_sdist, make_wheel
 from torchsolve import pipeline
 from torchsolve.config import Settings, parse_moment
+from torchsolve.errors import UsageError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus
 from torchsolve.model.version import PythonVersion
@@ -182,6 +183,12 @@ class TestCutOff:
         assert files(before) == ["demo-1.0-py3-none-any.whl"]
         after = resolve(tmp_path, index, "demo")
         assert files(after) == ["demo-1.0-cp312-cp312-manylinux_2_17_x86_64.whl"]
+
+
+def test_as_of_commit_without_a_commit_is_a_slip(tmp_path: Path, index: IndexServer) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(tmp_path, index, "demo", as_of="commit")
+    assert caught.value.reference == "no-commit-date"
 
 
 @pytest.mark.parametrize(
