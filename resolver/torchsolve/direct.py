@@ -46,7 +46,7 @@ class Direct:
         sha256 = parse_qs(fragment).get("sha256", [None])[0]
         name = canonicalize_name(requirement.name)
         if address.startswith("file:"):
-            return _local(Path(unquote(urlsplit(address).path)), name, version, origin)
+            return self._local(Path(unquote(urlsplit(address).path)), name, version, origin)
         file = IndexFile(name, version, filename, address, "direct", sha256=sha256)
         metadata = self.index.metadata(file)
         if file.is_wheel:
@@ -57,6 +57,27 @@ class Direct:
                 address, self._hashed(file, address)
             )
         return DirectFile(file, metadata)
+
+    def _local(self, path: Path, name: str, version: Version, origin: str) -> DirectFile:
+        if not path.is_file():
+            raise UsageError(
+                "no-such-file",
+                f"there is no file {path}",
+                origin=origin,
+                hint="a file:// address is a whole path of this machine",
+            )
+        if path.suffix == ".whl":
+            known = wheel_fact(path)
+            return DirectFile(replace(known.file, place=str(path)), known.metadata)
+        sha256 = sha256_of(path)
+        file = IndexFile(
+            canonicalize_name(name), version, path.name, path.as_uri(), "project", sha256
+        )
+        file = replace(file, place=str(path))
+        try:
+            return DirectFile(file, self.index.metadata(file))
+        except UnknownError as error:
+            return DirectFile(file, None, unread=f"{error.message}; {error.hint}")
 
     def _hashed(self, file: IndexFile, address: str) -> IndexFile:
         """With the hash that its address does not give; as it is where that is out of reach."""
@@ -70,24 +91,6 @@ class Direct:
         except UnknownError:
             return {}
         return {"sha256": sha256_of(path), "size": path.stat().st_size}
-
-
-def _local(path: Path, name: str, version: Version, origin: str) -> DirectFile:
-    if not path.is_file():
-        raise UsageError(
-            "no-such-file",
-            f"there is no file {path}",
-            origin=origin,
-            hint="a file:// address is a whole path of this machine",
-        )
-    if path.suffix == ".whl":
-        known = wheel_fact(path)
-        return DirectFile(replace(known.file, place=str(path)), known.metadata)
-    normalized = canonicalize_name(name)
-    file = IndexFile(
-        normalized, version, path.name, path.as_uri(), "project", sha256_of(path), place=str(path)
-    )
-    return DirectFile(file, None, unread="its dependencies cannot be told without building it")
 
 
 def _version(requirement: Requirement, filename: str, origin: str) -> Version:

@@ -56,7 +56,8 @@ def test_pip(plan: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv/bin/python"
     subprocess.run([python, "-m", "pip", "install", "-q", "pip>=26"], check=True)
-    install = [python, "-m", "pip", "install", "-q", "--no-deps", "-r", plan[0] / "pylock.toml"]
+    lock = str(plan[0] / "pylock.toml")
+    install = [str(python), "-m", "pip", "install", "-q", "--no-deps", "-r", lock]
     subprocess.run(install, check=True)
     subprocess.run([python, "-m", "pip", "check"], check=True)
     check(python, plan[1])

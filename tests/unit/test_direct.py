@@ -84,10 +84,14 @@ def test_a_wheel_of_another_name_is_refused_as_pip_does(tmp_path: Path) -> None:
 def test_files_of_this_machine(tmp_path: Path) -> None:
     found = read(WHEEL.write(tmp_path / "w").as_uri(), tmp_path)
     assert (found.file.sha256, found.file.index) == (WHEEL.sha256, "project")
-    sdist = make_sdist("kernel", "1.0")
+    told = make_sdist("kernel", "1.0", ["six"])
+    static = read(told.write(tmp_path / "t").as_uri(), tmp_path)
+    assert static.metadata is not None
+    assert [str(d.requirement) for d in static.metadata.requires] == ["six"]
+    sdist = make_sdist("kernel", "1.0", metadata_version="1.0")
     unbuilt = read(sdist.write(tmp_path / "s").as_uri(), tmp_path)
     assert (unbuilt.file.sha256, unbuilt.metadata) == (sdist.sha256, None)
-    assert "without building" in (unbuilt.unread or "")
+    assert "without being built; --build-metadata" in (unbuilt.unread or "")
     (tmp_path / WHEEL.filename).write_text(LFS)
     for path, reference in (
         (tmp_path / WHEEL.filename, "lfs-pointer"),
