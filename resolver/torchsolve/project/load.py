@@ -120,13 +120,14 @@ def _wheel_url(url: str, reference: str, options: ReadOptions) -> ProjectFacts:
 
 def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     from torchsolve.project import single
-    from torchsolve.project.locks import is_lock, lock_file
 
     if path.is_dir():
         return _folder(path, reference, options)
     if path.suffix == ".whl":
         return single.wheel(path, reference, options.extras)
-    if is_lock(path):
+    if path.name == "uv.lock" or (path.suffix == ".toml" and path.name.startswith("pylock.")):
+        from torchsolve.project.locks import lock_file
+
         return lock_file(path, reference, options)
     if path.suffix == ".py":
         return single.script_file(path, reference)

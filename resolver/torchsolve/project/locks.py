@@ -31,11 +31,6 @@ from torchsolve.project.options import ReadOptions
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError)
 
 
-def is_lock(path: Path) -> bool:
-    """Whether a file is called as a lock is."""
-    return path.name == "uv.lock" or (path.suffix == ".toml" and path.name.startswith("pylock."))
-
-
 def lock_file(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     """The pins of a lock. Raises UsageError ``bad-lock``, ``unknown-extra``, ``unknown-group``."""
     try:
