@@ -51,6 +51,25 @@ def _sockets(tmp_path: Path, line: list[str], end: list[str]) -> list[str]:
     return [row for row in log.read_text().splitlines() if "socket(" in row or "connect(" in row]
 
 
+# What an answer from the cache does without: each costs more than the solve.
+HEAVY = ("httpx", "pydantic", "rich", "ctypes", "zstandard", "jinja2", "docker", "elftools")
+LOADED = """
+import sys
+from torchsolve.cli.app import run
+code = run(sys.argv[1:])
+print("loaded", *(name for name in sys.modules if "." not in name))
+sys.exit(code)
+"""
+
+
+def test_an_answer_from_the_cache_imports_little(line: list[str]) -> None:
+    words = [*line[3:], "--offline", "--evidence", "metadata"]
+    done = subprocess.run(
+        [line[0], "-c", LOADED, *words], check=True, capture_output=True, text=True, env=ENVIRON
+    )
+    assert not set(HEAVY) & set(done.stdout.rsplit("loaded", 1)[1].split())
+
+
 @needs_strace
 def test_no_socket_is_opened(tmp_path: Path, line: list[str]) -> None:
     for end in _ends(tmp_path):

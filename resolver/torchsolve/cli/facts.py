@@ -16,7 +16,6 @@ from torchsolve.cli.options import takes_settings, takes_view
 from torchsolve.config import Settings
 from torchsolve.errors import CheckError, UsageError
 from torchsolve.report.screen import Block, row
-from torchsolve.report.text import counted
 
 
 class Table(Enum):
@@ -93,6 +92,7 @@ def extend(
     """Write the rows of a table for releases that are newer than it, read from their wheels."""
     from torchsolve.cli.facts_extend import extended
     from torchsolve.extend.rows import diff as difference
+    from torchsolve.report.text import counted
 
     folder = matrices or _writable()
     path = folder / f"{table.value}.toml"

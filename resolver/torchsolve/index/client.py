@@ -26,7 +26,6 @@ from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import Credentials, redact, split_auth
 from torchsolve.index.flat import FlatPages
 from torchsolve.index.http import Http
-from torchsolve.index.hub import Hub
 from torchsolve.index.metadata import ARCHIVE_LIMIT, MetadataReader
 from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages, page_url
@@ -38,6 +37,7 @@ from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 
 if TYPE_CHECKING:
     from torchsolve.index.binaries import BinaryReader
+    from torchsolve.index.hub import Hub
 
 
 class IndexClient:
@@ -72,6 +72,9 @@ class IndexClient:
     @property
     def hub(self) -> Hub:
         """The model hub, over the same connections and cache."""
+        # Imported late, with pydantic: few runs ask for weights.
+        from torchsolve.index.hub import Hub
+
         return Hub(self._http, self._cache, offline=self.settings.offline)
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from torchsolve.abi.demangle import demangle
 from torchsolve.model.link import Links
 from torchsolve.model.plan import Layer, Plan
 from torchsolve.report.screen import Block, row
@@ -28,6 +27,9 @@ def link_block(plan: Plan) -> Block:
     if plan.links is None:
         return Block(())
     own = frozenset(pin.name for pin in plan.pins if pin.layer is Layer.PROJECT)
+    # Imported late, with ctypes: most plans have nothing to tell.
+    from torchsolve.abi.demangle import demangle
+
     rows = [row(" ".join(wheels), text) for wheels, text in plan.links.told(own, demangle)]
     return Block(tuple(rows), "How libraries will find each other" if rows else "")
 
