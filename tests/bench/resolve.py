@@ -1,6 +1,8 @@
 """Resolves real inputs beside uv and pip, pair by pair, and prints a table with the bars.
 
-    python tests/bench/resolve.py [ROW...]      rows: cold warm same infeasible pip core memory
+    python tests/bench/resolve.py [--runs N] [ROW[:W]...]
+
+Rows: cold warm same infeasible pip core memory; ``cold:W2`` is that input alone.
 
 Target of both: CPython 3.12, glibc 2.39, the same cut-off; what torchsolve's tables add (the torch
 of the cell, companions) is given to uv as constraints. uv gets an interpreter by its path, so that
@@ -9,6 +11,7 @@ it searches for none. Needs an index in reach; offline rows are measured after o
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import os
@@ -99,12 +102,10 @@ def run(line: list[str], environ: dict[str, str] | None = None) -> tuple[float, 
     return time.perf_counter() - started, done.stdout, done.stderr
 
 
-def pairs(
-    case: Case, runs: int, ours: list[str], uv: list[str], before: Callable[[int], None]
-) -> tuple[float, float]:
+def pairs(ours: list[str], uv: list[str], before: Callable[[int], None]) -> tuple[float, float]:
     """Medians of both, one run of each in turn; ``before`` prepares each pair."""
     times: list[tuple[float, float]] = []
-    for number in range(runs):
+    for number in range(options.runs):
         before(number)
         times.append((run(ours)[0], run(uv)[0]))
     return statistics.median(t for t, _ in times), statistics.median(t for _, t in times)
@@ -140,14 +141,14 @@ def workload(name: str, folder: Path) -> Case:
 
 
 def cold(folder: Path) -> None:
-    for name in ("W1", "W2", "W3", "W4"):
+    for name in chosen("W1", "W2", "W3", "W4"):
         case = workload(name, folder)
 
         def empty(_: int, case: Case = case) -> None:
             for cache in ("ours", "uv"):
                 shutil.rmtree(case.folder / cache, ignore_errors=True)
 
-        ours, theirs = pairs(case, 5, torchsolve(case), case.uv, empty)
+        ours, theirs = pairs(torchsolve(case), case.uv, empty)
         empty(0)
         counted = run([sys.executable, "-c", COUNTING, *case.ours])[2].rsplit("requests", 1)[-1]
         log = run([*case.uv, "-v"], {"RUST_LOG": "trace"})[2]
@@ -156,7 +157,7 @@ def cold(folder: Path) -> None:
 
 
 def warm(folder: Path) -> None:
-    for name in ("W2", "W4"):
+    for name in chosen("W2", "W4"):
         case = workload(name, folder)
         text = case.asked.read_text()
 
@@ -164,26 +165,22 @@ def warm(folder: Path) -> None:
             case.asked.write_text(f"{text}\ntqdm>=4.{number}\n")
 
         offline = torchsolve(case, "--offline")
-        ours, theirs = pairs(case, 9, offline, [*case.uv, "--offline"], change)
+        ours, theirs = pairs(offline, [*case.uv, "--offline"], change)
         against(f"offline {name}, input changed", ours, theirs, "<= 2.0 x")
 
 
 def same(folder: Path) -> None:
-    for name in ("W2", "W4"):
+    for name in chosen("W2", "W4"):
         case = workload(name, folder)
         offline = torchsolve(case, "--offline")
-        time.sleep(2.5)  # what was written a moment ago is not trusted to stay
-        for _ in range(2):
-            run(offline)
-        ours, theirs = pairs(case, 9, offline, [*case.uv, "--offline"], lambda _: None)
+        run(offline)
+        ours, theirs = pairs(offline, [*case.uv, "--offline"], lambda _: None)
         against(f"offline {name}, input unchanged", ours, theirs, "<= 1.0 x")
 
 
 def infeasible(folder: Path) -> None:
     case = workload("W3", folder)
-    ours, theirs = pairs(
-        case, 5, torchsolve(case, "--offline"), [*case.uv, "--offline"], lambda _: None
-    )
+    ours, theirs = pairs(torchsolve(case, "--offline"), [*case.uv, "--offline"], lambda _: None)
     against("infeasible W3, offline", ours, theirs, "<= 2.0 x")
     text = (WORKLOADS / "W2.txt").read_text()
     for torch, xformers in BLOW_UPS:
@@ -196,9 +193,7 @@ def infeasible(folder: Path) -> None:
         cell = Case(asked, folder, python="3.13")
         run(torchsolve(cell))
         run(cell.uv)
-        ours, theirs = pairs(
-            cell, 5, torchsolve(cell, "--offline"), [*cell.uv, "--offline"], lambda _: None
-        )
+        ours, theirs = pairs(torchsolve(cell, "--offline"), [*cell.uv, "--offline"], lambda _: None)
         against(f"infeasible 3.13 torch {torch} xformers {xformers}", ours, theirs, "<= 2.0 x")
 
 
@@ -287,21 +282,39 @@ def memory(folder: Path) -> None:
     row("peak memory, W4", f"{offline:.0f} MiB offline, {online:.0f} MiB cold", "<= 120 MB")
 
 
+def chosen(*names: str) -> tuple[str, ...]:
+    """The inputs of a row that were asked for."""
+    return tuple(name for name in names if not options.only or name == options.only)
+
+
+@dataclass
+class Options:
+    """What the command line asks of the row that runs."""
+
+    runs: int = 5
+    only: str = ""
+
+
+options = Options()
 ROWS = {f.__name__: f for f in (cold, warm, same, infeasible, pip, core, memory)}
 
 
 def main() -> int:
-    asked = sys.argv[1:] or list(ROWS)
-    if set(asked) - set(ROWS):
-        print(f"rows: {' '.join(ROWS)}", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(description="torchsolve beside uv and pip")
+    parser.add_argument("rows", nargs="*", default=list(ROWS), metavar="ROW[:W]")
+    parser.add_argument("--runs", type=int, default=5)
+    asked = parser.parse_args()
+    options.runs = asked.runs
     versions = [run([UV, "--version"])[1].split(" (")[0].strip()]
     versions.append(run([sys.executable, "-m", "pip", "--version"])[1].split(" from")[0])
     versions.append(f"Python {platform.python_version()}")
     load = os.getloadavg()[0]
     print(f"{', '.join(versions)}; {os.cpu_count()} cores, load {load:.1f}, {time.strftime('%F')}")
     with tempfile.TemporaryDirectory() as folder:
-        for name in asked:
+        for row_name in asked.rows:
+            name, _, options.only = row_name.partition(":")
+            if name not in ROWS:
+                parser.error(f"no row is called {name}: {' '.join(ROWS)}")
             ROWS[name](Path(folder))
     return 0
 
