@@ -18,11 +18,11 @@ from torchsolve.direct import Direct
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.gpus import Gpu
+from torchsolve.floors import resolve_linked
 from torchsolve.index.client import IndexClient
 from torchsolve.index.credentials import split_auth
 from torchsolve.index.trust import ca_bundle_of_environment
 from torchsolve.indexes import find_indexes
-from torchsolve.links import with_links
 from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.claim import Claim, Standing
 from torchsolve.model.inventory import ImageInventory
@@ -41,7 +41,6 @@ from torchsolve.solve.context import Context
 from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
 from torchsolve.solve.search import Search
-from torchsolve.solve.strategy import resolve_in
 
 
 def resolve(
@@ -60,14 +59,8 @@ def resolve(
     """
     notes = read_notes(settings.claims) if settings.claims else ()
     with _context(references, settings, progress) as (context, client):
-        found = _with_weights(resolve_in(context), context, client)
-        found = _with_claims(found, notes, context)
-        if found.plan is None or not settings.reads_binaries:
-            return found
-        if links and progress is not None:
-            progress.stage("reading what the plan's wheels need")
-        plan = with_links(found.plan, client, context.tables, fetch=links, driver=settings.driver)
-        return replace(found, plan=plan)
+        found = resolve_linked(context, client, fetch=links, progress=progress)
+        return _with_claims(_with_weights(found, context, client), notes, context)
 
 
 def _with_claims(found: Resolution, notes: tuple[Claim, ...], context: Context) -> Resolution:

@@ -14,7 +14,9 @@ from torchsolve import pipeline
 from torchsolve.config import Settings
 from torchsolve.emit.lock import plan_from_lock
 from torchsolve.model.link import LinkKind
+from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Plan
+from torchsolve.model.version import dotted_key
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 NATIVE = "cp312-cp312-manylinux_2_28_x86_64"
@@ -72,3 +74,70 @@ def test_a_wheel_is_read_when_files_are_written_and_never_again(
     offline = resolved(index, tmp_path, links=True, offline=True)
     assert offline.links is not None
     assert (offline.links.wheels, offline.links.unread) == (("drawing",), ())
+
+
+LIBC = "GLIBC_2.%d { global: quite_new; };"
+
+
+def needing_glibc(folder: Path, minor: int) -> bytes:
+    """An extension that needs ``GLIBC_2.<minor>``."""
+    folder.mkdir()
+    script = folder / "script"
+    script.write_text(LIBC % minor)
+    flags = ["-nostdlib", f"-Wl,--version-script={script}"]
+    libc = shared(
+        folder / "libc.so.6", "int quite_new(){return 1;}", soname="libc.so.6", flags=flags
+    )
+    code = "extern int quite_new(); int use(){return quite_new();}"
+    return shared(folder / "_new.abi3.so", code, needs=[libc], flags=["-nostdlib"]).read_bytes()
+
+
+def lying(tmp_path: Path, minor: int, version: str = "1.0") -> FakeFile:
+    member = {"liar/_new.abi3.so": needing_glibc(tmp_path / version, minor)}
+    return FakeFile(make_wheel("liar", version, tag=OLD, members=member))
+
+
+BOTH = ("ubuntu24.04", "debian13")
+OLD = "cp39-abi3-manylinux_2_17_x86_64"
+
+
+def asked(tmp_path: Path, *files: FakeFile, image: tuple[str, ...]) -> Resolution:
+    tmp_path.mkdir(exist_ok=True)
+    project = tmp_path / "requirements.txt"
+    project.write_text("liar\n")
+    with IndexServer({"liar": list(files)}) as server:
+        settings = Settings(index=server.url, cache_dir=tmp_path / "cache", image=image)
+        return pipeline.resolve([str(project)], settings, links=True)
+
+
+def test_a_tag_that_promises_too_old_a_glibc_refutes_the_image(tmp_path: Path) -> None:
+    found = asked(tmp_path, lying(tmp_path, 38), image=("ubuntu22.04",))
+    assert found.plan is None
+    assert found.conflict is not None
+    assert found.conflict.reference == "glibc-too-old"
+    facts = {fact.subject: fact.statement for fact in found.conflict.facts}
+    assert "GLIBC_2.38" in facts["liar 1.0"]
+    assert "2.35" in facts["<glibc>"]
+
+
+def test_another_image_is_tried_and_the_tag_is_told(tmp_path: Path) -> None:
+    honest = asked(tmp_path / "a", lying(tmp_path, 30), image=BOTH)
+    found = asked(tmp_path / "b", lying(tmp_path, 40, "1.1"), image=BOTH)
+    assert honest.plan is not None
+    assert found.plan is not None
+    assert dotted_key(str(honest.plan.image.glibc)) < (2, 40)
+    assert dotted_key(str(found.plan.image.glibc)) >= (2, 40)
+    (said,) = found.plan.disagreements
+    assert "GLIBC_2.40" in said.fact.statement
+
+
+def test_an_older_version_that_fits_is_taken(tmp_path: Path) -> None:
+    files = (lying(tmp_path, 38, "2.0"), lying(tmp_path, 30, "1.0"))
+    found = asked(tmp_path, *files, image=("ubuntu22.04",))
+    assert found.plan is not None
+    assert [(pin.name, pin.version) for pin in found.plan.pins] == [("liar", "1.0")]
+    (said,) = found.plan.disagreements
+    assert said.claim.statement == "is tagged manylinux_2_17_x86_64"
+    assert "GLIBC_2.38" in said.fact.statement
+    assert found.plan.links is not None
+    assert found.plan.links.told() == []

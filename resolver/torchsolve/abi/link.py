@@ -283,7 +283,9 @@ def _foreign_paths(file: ElfFile) -> Iterator[str]:
 class _Book:
     """Findings by what they are about; wheels and members add up."""
 
-    rows: dict[tuple[LinkKind, str, str], list[tuple[str, str, bool]]] = field(default_factory=dict)
+    rows: dict[tuple[LinkKind, str, str, bool], list[tuple[str, str, bool]]] = field(
+        default_factory=dict
+    )
     needs: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def add(
@@ -295,7 +297,9 @@ class _Book:
         by: str = "",
         reached: bool = True,
     ) -> None:
-        self.rows.setdefault((kind, subject, by), []).append((wheel, member, reached))
+        # A version refutes an image where it is reached: those rows stand alone.
+        apart = kind is LinkKind.VERSION and not reached
+        self.rows.setdefault((kind, subject, by, apart), []).append((wheel, member, reached))
 
     def need(self, soname: str, wheel: str, reached: bool) -> None:
         wheels = self.needs.setdefault(soname, {})
@@ -308,7 +312,7 @@ class _Book:
         )
 
     def issues(self, around: Surroundings) -> Iterator[LinkIssue]:
-        for (kind, subject, by), rows in sorted(
+        for (kind, subject, by, _), rows in sorted(
             self.rows.items(), key=lambda item: (item[0][0].value, item[0][1:])
         ):
             members = sorted({member for _, member, _ in rows})

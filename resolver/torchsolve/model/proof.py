@@ -9,7 +9,7 @@ from packaging.version import Version
 from torchsolve.model.binary import WheelBinary
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import WheelVerdict
-from torchsolve.model.version import CudaTag
+from torchsolve.model.version import CudaTag, dotted_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,31 @@ class Place:
     glibc: str | None
     libstdcxx: str | None
     machine: str = "x86_64"
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What a file was found to need of the image's C and C++ libraries, past what its tag says.
+
+    Attributes:
+        filename: the file.
+        glibc: ``2.38``; libstdcxx: the newest GLIBCXX, ``3.4.32``; one of them is set.
+        claim: its tag's; evidence: the binary's.
+    """
+
+    filename: str
+    glibc: str | None
+    libstdcxx: str | None
+    claim: Evidence
+    evidence: Evidence
+
+    def fits(self, glibc: str, libstdcxx: str | None) -> bool:
+        """Whether such libraries are new enough; an unknown libstdc++ is."""
+        old = self.glibc is not None and dotted_key(self.glibc) > dotted_key(glibc)
+        known = self.libstdcxx is not None and libstdcxx is not None
+        return not old and not (
+            known and dotted_key(str(self.libstdcxx)) > dotted_key(str(libstdcxx))
+        )
 
 
 @dataclass(frozen=True, slots=True)

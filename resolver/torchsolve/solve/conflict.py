@@ -26,7 +26,7 @@ from torchsolve.solve.question import Fact, FactKind, Question
 Solve = Callable[[Question], tuple[Problem, Answer]]
 
 _ANY_GLIBC = (2, 99)
-_LIBSTDCXX = re.compile(r"has no (GLIBCXX|CXXABI)_")
+_LIBSTDCXX = re.compile(r"has no (GLIBCXX|CXXABI)_|needs a newer libstdc")
 _SHOWN = 4
 
 
@@ -137,7 +137,15 @@ def _widened(question: Question, facts: Sequence[Fact]) -> Iterator[Question]:
         place = question.place
         if place is not None and FactKind.GLIBC not in kinds:
             place = replace(place, glibc=None, libstdcxx=None)
-        yield replace(question, facts=tuple(facts), target=wider, cuda=cuda, place=place)
+        libstdcxx = question.libstdcxx if FactKind.GLIBC in kinds else None
+        yield replace(
+            question,
+            facts=tuple(facts),
+            target=wider,
+            cuda=cuda,
+            place=place,
+            libstdcxx=libstdcxx,
+        )
 
 
 def _between(question: Question, solve: Solve) -> tuple[tuple[Step, ...], tuple[str, ...]]:

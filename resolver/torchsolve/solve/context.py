@@ -12,6 +12,7 @@ from torchsolve.facts.gpus import Gpu
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.project import ComfyUI, ProjectFacts
+from torchsolve.model.proof import Floor
 from torchsolve.solve.engine import Engine
 from torchsolve.solve.sources import DirectReader, Index, Prover
 
@@ -32,6 +33,7 @@ class Context:
         prover: reads binaries; None where they are not asked.
         labels: reads them to say where labels are wrong, though they may not refute anything;
             None where they are not read at all.
+        floors: what files of an earlier plan turned out to need of the image.
         tick: called with a line before each cell, for progress.
         expect: called with how many cells there will be, where all of them are tried.
     """
@@ -54,3 +56,4 @@ class Context:
     indexes: tuple[str, ...] = ()
     preferences: Preferences = field(default_factory=Preferences)
     labels: Prover | None = None
+    floors: tuple[Floor, ...] = ()

@@ -16,7 +16,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.package import Declared, DistMetadata
+from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.plan import WheelVerdict
 from torchsolve.model.proof import Proof
 from torchsolve.solve.drops import Drop, drop_all, find_drop
@@ -229,6 +229,7 @@ class Problem:
             yield from self._claim_edges(package.name, option, parent)
         if self.rules.names_only and option.wheel is not None:
             return
+        yield from self._floor_edges(option.file, parent)
         try:
             metadata = self.shelf.metadata(package.name, option)
         except UnknownError as error:
@@ -247,6 +248,14 @@ class Problem:
         evidence = Evidence(label, text, Strength.DECLARED, error.origin)
         self.defects[parent] = evidence
         return Edge(PYTHON, 0, evidence, parent)
+
+    def _floor_edges(self, file: IndexFile, parent: Parent) -> Iterator[Edge]:
+        """A file that needs newer libraries than the image has, whatever its tag says."""
+        question = self.question
+        glibc = ".".join(map(str, question.target.glibc))
+        for floor in self.rules.floors:
+            if floor.filename == file.filename and not floor.fits(glibc, question.libstdcxx):
+                yield Edge(PYTHON, 0, floor.evidence, parent)
 
     def _claim_edges(self, name: NormalizedName, option: Option, parent: Parent) -> Iterator[Edge]:
         label, wheel = f"{name} {option.version}", option.wheel

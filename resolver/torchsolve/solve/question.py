@@ -20,7 +20,7 @@ from packaging.version import Version
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import WheelFact
-from torchsolve.model.proof import Place
+from torchsolve.model.proof import Floor, Place
 from torchsolve.model.target import Target
 from torchsolve.model.version import CudaTag, PythonVersion
 
@@ -77,6 +77,7 @@ class Rules:
         names_only: METADATA of a project's own wheels is not read (``--evidence names``).
         pre: pre-releases of every package (``--pre``).
         asked: what the user's own requirements and constraints ask for, by name.
+        floors: what files of an earlier plan turned out to need of the image.
     """
 
     overrides: dict[NormalizedName, Requirement] = field(default_factory=dict)
@@ -93,6 +94,7 @@ class Rules:
     names_only: bool = False
     pre: bool = False
     asked: dict[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
+    floors: tuple[Floor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class Question:
 
     ``cuda`` None means any; ``torch`` orders a project's own wheels (the folder that names it
     first) and binds nothing by itself. ``place`` is set where binaries are asked. ``left_out``:
-    names that nobody gets, each with the reason.
+    names that nobody gets, each with the reason. ``libstdcxx``: of the image, where a floor of
+    ``Rules`` is held against it.
     """
 
     facts: tuple[Fact, ...]
@@ -111,6 +114,7 @@ class Question:
     pythons: tuple[PythonVersion, ...] = ()
     place: Place | None = None
     left_out: tuple[tuple[NormalizedName, str], ...] = ()
+    libstdcxx: str | None = None
 
     def demanded(self) -> frozenset[str]:
         """Names that some fact asks for by name, without a direct reference."""

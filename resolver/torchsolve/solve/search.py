@@ -65,7 +65,8 @@ class Search:
         rules = make_rules(
             context.projects, settings, tables, context.cutoff, context.inventory, self._facts
         )
-        self._rules = replace(rules, preferred=context.preferences.versions)
+        preferred, floors = context.preferences.versions, context.floors
+        self._rules = replace(rules, preferred=preferred, floors=floors)
         self._answers: dict[tuple[Question, str | None], tuple[Problem, Answer]] = {}
         self._libraries: dict[tuple[Target, str | None], Library] = {}
         self._picked: dict[CellId, tuple[Problem, dict[str, int]]] = {}
@@ -222,6 +223,8 @@ class Search:
             return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
         context = self._context
         question = ask(cell, self._facts, context.settings, self._pythons, context.projects)
+        if context.floors:
+            question = replace(question, libstdcxx=cell.image.libstdcxx)
         try:
             return self._solve_cell(cell, question, explained=explained)
         except UnknownError as error:
