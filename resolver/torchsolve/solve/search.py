@@ -22,7 +22,7 @@ from torchsolve.model.plan import (
 )
 from torchsolve.model.target import CellId, Target
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
-from torchsolve.solve.cells import Cell, locked_first, plain_cells, torch_cells
+from torchsolve.solve.cells import Cell, catalogue, locked_first, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.claims import by_trial, needs_toolkit
 from torchsolve.solve.conflict import explain
@@ -208,7 +208,12 @@ class Search:
     def _speaks_of_cuda(self) -> bool:
         context = self._context
         labels = any(wheel.torch for project in context.projects for wheel in project.wheels)
-        return labels or bool(context.gpus or context.settings.cuda)
+        return labels or bool(context.gpus or context.settings.cuda) or self._names_cuda_image()
+
+    def _names_cuda_image(self) -> bool:
+        settings = self._context.settings
+        images = catalogue(self._context.tables, settings)
+        return any(image.cuda and {image.ref, image.os} & set(settings.image) for image in images)
 
     # -- one cell ------------------------------------------------------------------------------
 
