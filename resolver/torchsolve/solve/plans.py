@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
@@ -26,7 +26,7 @@ from torchsolve.solve.context import Context
 from torchsolve.solve.labels import disagreements
 from torchsolve.solve.options import Option, is_compiled
 from torchsolve.solve.packages import split_key
-from torchsolve.solve.problem import Problem
+from torchsolve.solve.problem import Edge, Problem
 from torchsolve.solve.question import Companion
 from torchsolve.solve.remarks import remarks
 from torchsolve.solve.runtime import (
@@ -258,7 +258,7 @@ def _labels(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
 
 
 def _companions(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
-    """Rows of ``matrices/`` that speak of what was picked, or alone ruled a newer one out."""
+    """Rows of ``matrices/`` that alone tie what was picked, or alone ruled a newer one out."""
     return tuple(
         dict.fromkeys(
             row.evidence
@@ -272,12 +272,26 @@ def _companions(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]
 
 
 def _spoke(row: Companion, problem: Problem, picks: dict[str, int], position: int) -> bool:
-    """Whether METADATA alone would have let this option into the plan, and the row is about it."""
+    """Whether METADATA alone would have let this option into the plan, and the row says more."""
     if not row.specifier.contains(problem.package(row.package).options[position].version):
         return False
     edges = problem.known_edges(row.package, position)
     declared = [edge for edge in edges if edge.requirement is not None and edge.key in picks]
-    return bool(edges) and all(edge.mask >> picks[edge.key] & 1 for edge in declared)
+    if not edges or not all(edge.mask >> picks[edge.key] & 1 for edge in declared):
+        return False
+    said = [edge for edge in edges if edge.evidence == row.evidence]
+    if position != picks[row.package]:
+        return any(edge.key in picks and not edge.mask >> picks[edge.key] & 1 for edge in said) or (
+            any(not edge.mask for edge in said)
+        )
+    return not all(_is_declared(edge, row, declared) for edge in said)
+
+
+def _is_declared(said: Edge, row: Companion, declared: Iterable[Edge]) -> bool:
+    """Whether METADATA asks for as much as a row does: a torch, or CUDA's wheels of that major."""
+    if said.key == "torch":
+        return any(edge.key == "torch" and not edge.mask & ~said.mask for edge in declared)
+    return any(edge.key.endswith(f"-cu{row.cuda}") for edge in declared)
 
 
 def _weights(context: Context) -> tuple[ModelFile, ...]:
