@@ -273,3 +273,61 @@ def test_torch_is_chosen_by_its_own_flag(tmp_path: Path, index: IndexServer) -> 
 def test_an_override_replaces_what_others_ask(tmp_path: Path, index: IndexServer) -> None:
     wanted = settings(tmp_path, index, overrides=("filelock==3.0",))
     assert pins(pipeline.resolve([asked(tmp_path, "torch")], wanted))["filelock"] == "3.0"
+
+
+@needs_git
+def test_a_script_claims_in_the_cells_that_it_speaks_of(tmp_path: Path, index: IndexServer) -> None:
+    script = (
+        "import subprocess, sys, torch\n"
+        "if torch.__version__ >= '2.9':\n    name = 'einops'\nelse:\n    name = 'filelock'\n"
+        "subprocess.run([sys.executable, '-m', 'pip', 'install', name])\n"
+    )
+    files = {"__init__.py": "import torch\nNODE_CLASS_MAPPINGS = {}\n", "install.py": script}
+    path = str(make_repo(tmp_path / "ComfyUI-Script", files).path)
+    newest = pipeline.resolve([path], settings(tmp_path, index))
+    assert newest.plan is not None
+    assert "einops" in pins(newest)
+    assert newest.plan.pin("einops").requested_by == ("ComfyUI-Script",)  # type: ignore[union-attr]
+    (step,) = newest.plan.nodes[0].steps
+    assert (step.what, step.origin) == ("einops", "install.py:6")
+    older = pipeline.resolve([path], settings(tmp_path, index, torch=(SpecifierSet("==2.7.0"),)))
+    assert "einops" not in pins(older)
+    refused = pipeline.resolve([path], settings(tmp_path, index, undeclared=False))
+    assert "einops" not in pins(refused)
+
+
+@needs_git
+def test_tested_as_a_readme_says(tmp_path: Path, index: IndexServer) -> None:
+    files = {
+        "__init__.py": "import torch\nNODE_CLASS_MAPPINGS = {}\n",
+        "README.md": "Tested with Python 3.12 and torch 2.7.0\n",
+    }
+    path = str(make_repo(tmp_path / "ComfyUI-Tried", files).path)
+    found = pipeline.resolve([path], settings(tmp_path, index, policy="tested"))
+    assert pins(found)["torch"] == "2.7.0"
+    silent = str(node(tmp_path / "silent"))
+    with pytest.raises(UsageError, match="says what it was tested with"):
+        pipeline.resolve([silent], settings(tmp_path, index, policy="tested"))
+
+
+@needs_git
+def test_what_compiles_at_import_gets_a_devel_image(tmp_path: Path, index: IndexServer) -> None:
+    source = "from torch.utils.cpp_extension import load\nk = load(name='k', sources=[])\n"
+    files = {"__init__.py": source + "NODE_CLASS_MAPPINGS = {}\n"}
+    path = str(make_repo(tmp_path / "ComfyUI-Jit", files).path)
+    found = pipeline.resolve([path], settings(tmp_path, index))
+    assert found.plan is not None
+    assert "-devel-" in found.plan.image.ref
+    assert found.plan.needs_compiler
+
+
+@needs_git
+def test_an_import_that_cannot_be_served_is_advised_to_be_refused(tmp_path: Path) -> None:
+    made = make_wheel("oldthing", "1.0", ["torch==1.0"], members={"oldthing/__init__.py": b""})
+    source = "import torch, oldthing\nNODE_CLASS_MAPPINGS = {}\n"
+    path = str(make_repo(tmp_path / "ComfyUI-Old", {"__init__.py": source}).path)
+    with IndexServer(WORLD | {"oldthing": [FakeFile(made)]}) as server:
+        found = pipeline.resolve([path], settings(tmp_path, server))
+    assert found.status is CellStatus.INFEASIBLE
+    assert found.conflict is not None
+    assert "with --no-undeclared" in {advice.change for advice in found.conflict.advice}

@@ -93,6 +93,27 @@ def test_modules_loaded_by_name_and_by_folder(tmp_path: Path) -> None:
     assert [(o.name, o.why) for o in guarded.optional] == [("trimesh", "guarded")]
 
 
+def test_modules_that_are_loaded_when_asked_for(tmp_path: Path) -> None:
+    lazy = (
+        "import importlib\nNAMES = {'Mesh': 'mesh'}\n"
+        "def __getattr__(name):\n    return importlib.import_module('.' + NAMES[name], __name__)\n"
+    )
+    files: dict[str, str | bytes] = {
+        "__init__.py": "from . import parts\n" + NODE,
+        "parts/__init__.py": lazy,
+        "parts/mesh.py": "import trimesh\n",
+    }
+    found = facts(tmp_path / "lazy", files)
+    assert undeclared(found) == {}
+    assert [(o.name, o.why) for o in found.optional] == [("trimesh", "in a function")]
+    asked = {"__init__.py": "from .parts import Mesh\n" + NODE}
+    by_name = facts(tmp_path / "name", files | asked | {"parts/other.py": "import einops\n"})
+    assert undeclared(by_name) == {"trimesh": "parts/mesh.py:1"}
+    called = lazy.replace("__getattr__", "load") + "for n in NAMES:\n    load(n)\n"
+    now = facts(tmp_path / "now", files | {"parts/__init__.py": called})
+    assert undeclared(now) == {"trimesh": "parts/mesh.py:1"}
+
+
 def test_a_local_name_by_sys_path_is_nobodys_distribution(tmp_path: Path) -> None:
     found = facts(
         tmp_path / "node",

@@ -59,6 +59,7 @@ def test_models_that_are_not_loaded_the_standard_way() -> None:
         ("`ComfyUI/models/microsoft/`", Standing.AGREES),
         ("models/trellis/ss_dec_conv3d_16l8_fp16.safetensors", Standing.DIFFERS),
         ("models/checkpoints/other.pt", Standing.DIFFERS),
+        ("custom_nodes/ComfyUI-Trellis2/requirements.txt", Standing.UNKNOWN),
         ("`microsoft/TRELLIS.2-4B`", Standing.AGREES),
         ("https://huggingface.co/someone/TRELLIS.2-4B", Standing.DIFFERS),
         ("https://github.com/visualbruno/ComfyUI-Trellis2", Standing.UNKNOWN),

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from torchsolve.errors import TorchsolveError
-from torchsolve.model.evidence import Evidence
+from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
 from torchsolve.model.version import CudaTag
@@ -38,6 +38,7 @@ def advise(conflict: Conflict, context: Context) -> Conflict:
         advice += _by_flag(fact, context)
         advice += _by_tag(fact, context) or _by_version(fact, context)
     advice += [*_by_sdist(conflict, context), *_by_prerelease(conflict, context)]
+    advice += _by_claim(conflict, context)
     return replace(conflict, advice=tuple(dict.fromkeys(advice)))
 
 
@@ -58,6 +59,15 @@ def _by_prerelease(conflict: Conflict, context: Context) -> Iterator[Advice]:
         found = _plan(replace(context, settings=replace(context.settings, pre=True)))
         if found is not None:
             yield Advice("with --pre", _named(found))
+
+
+def _by_claim(conflict: Conflict, context: Context) -> Iterator[Advice]:
+    """Where an import or a script asks for what nothing declares."""
+    claimed = (f for f in conflict.facts if f.strength is Strength.CLAIMED)
+    if any(fact.statement.startswith(("imports ", "installs ")) for fact in claimed):
+        found = _plan(replace(context, settings=replace(context.settings, undeclared=False)))
+        if found is not None:
+            yield Advice("with --no-undeclared", _named(found))
 
 
 def _by_flag(fact: Evidence, context: Context) -> Iterator[Advice]:

@@ -66,8 +66,8 @@ class _Checker:
             for known in alternatives(model.path):
                 if _covers(known, wanted):
                     return Standing.AGREES, known, model.site
-        if not self._models:
-            return _NOTHING
+        if not self._models or wanted.startswith("custom_nodes/"):
+            return _NOTHING  # a node's own files are no weights
         last = wanted.rpartition("/")[2].casefold()
         near = next((m for m in self._models if last in m.path.casefold()), None)
         if near is not None:

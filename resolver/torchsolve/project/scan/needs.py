@@ -11,6 +11,7 @@ from torchsolve.project.scan.imports import Import
 from torchsolve.project.stdlib import is_standard
 
 _LOADERS = frozenset({"import_module", "exec_module", "load_module", "__import__"})
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FORGIVING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
@@ -85,12 +86,42 @@ def _followed(
         here = why or _weakness(statement)
         targets = graph.targets(path, statement)
         yield from ((target, here) for target in targets)
+        yield from ((file, here) for file in _named(graph, statement, targets))
         if not targets and _is_foreign(graph, path, statement):
             _add(found, Need(statement.module, path, statement.line, here is None, here))
     dynamic = graph.dynamic(path)
     if dynamic:
         guard = why or _guard_of_loader(graph, path)
         yield from ((target, guard) for target in dynamic)
+
+
+def _named(graph: ModuleGraph, statement: Import, targets: tuple[str, ...]) -> Iterator[str]:
+    """Modules that ``from package import Name`` loads by its ``__getattr__`` (PEP 562)."""
+    for package in targets:
+        lazily = graph.dynamic(package) if statement.names else ()
+        if not lazily or b"def __getattr__" not in (graph.sources.load(package) or b""):
+            continue
+        table = _texts(graph.sources.module(package))
+        stems = {table.get(name, name).strip(".").rpartition(".")[2] for name in statement.names}
+        yield from (file for file in lazily if _stem(file) in stems)
+
+
+def _texts(module: ast.Module | None) -> dict[str, str]:
+    """Pairs of texts in the dict literals of a module."""
+    return {
+        key.value: value.value
+        for node in (ast.walk(module) if module else ())
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant)
+        and isinstance(value, ast.Constant)
+        and isinstance(key.value, str)
+        and isinstance(value.value, str)
+    }
+
+
+def _stem(file: str) -> str:
+    return file.removesuffix("/__init__.py").removesuffix(".py").rpartition("/")[2]
 
 
 def _weakness(statement: Import) -> str | None:
@@ -115,16 +146,34 @@ def _add(found: dict[str, Need], need: Need) -> None:
 
 
 def _guard_of_loader(graph: ModuleGraph, path: str) -> str | None:
-    """Whether what loads modules by name forgives one that fails."""
+    """What makes modules optional that a module loads by name: it forgives, or does so later."""
     module = graph.sources.module(path)
     if module is None:
         return None
+    if not _loads_at_import(module):
+        return "in a function"
     for node in ast.walk(module):
         if isinstance(node, ast.Try) and any(_forgives(h.type) for h in node.handlers):
             inside = (inner for part in node.body for inner in ast.walk(part))
             if any(map(_loads, inside)):
                 return "guarded"
     return None
+
+
+def _loads_at_import(module: ast.Module) -> bool:
+    """Whether a loader is called at module level, or in a function that is called there."""
+    functions = {n.name: n for n in ast.walk(module) if isinstance(n, _FUNCTIONS)}
+    waiting: list[ast.AST] = [s for s in module.body if not isinstance(s, _FUNCTIONS)]
+    seen: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if _loads(node):
+            return True
+        if isinstance(node, ast.Name) and node.id in functions and node.id not in seen:
+            seen.add(node.id)
+            waiting += functions[node.id].body
+        waiting += [n for n in ast.iter_child_nodes(node) if not isinstance(n, _FUNCTIONS)]
+    return False
 
 
 def _forgives(kind: ast.expr | None) -> bool:
