@@ -121,6 +121,24 @@ def test_an_answer_that_comes_byte_by_byte(tmp_path: Path) -> None:
     assert "too slow" in error.message
 
 
+def test_a_proxy_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with IndexServer(DEMO) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"http://me:s3cret@{proxy.host}")
+        with IndexClient(config(tmp_path, "http://index.example/simple/")) as client:
+            assert client.page("demo").files == ()
+        assert proxy.paths() == ["http://index.example/simple/demo/"]
+        proxy.fail("http://index.example/simple/other/", Fault(status=500))
+        with (
+            IndexClient(config(tmp_path, "http://index.example/simple/")) as client,
+            pytest.raises(UnknownError) as caught,
+        ):
+            client.page("other")
+    assert "s3cret" not in f"{caught.value} {caught.value.hint} {caught.value.origin}"
+
+
 @pytest.mark.parametrize("url", ["ftp://index.example/simple/", "index.example/simple", "http://"])
 def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     assert failure(config(tmp_path, url)).reference == "index-unreachable"

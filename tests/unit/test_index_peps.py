@@ -287,6 +287,24 @@ class TestBadFiles:
         line = f"demo --hash=sha256:{old.archive.sha256}"
         assert files(resolve(tmp_path, index, line)) == ["demo-1.0-py3-none-any.whl"]
 
+    @pytest.mark.parametrize("algorithm", ["sha512", "md5"])
+    def test_other_algorithms_rule_nothing_out(
+        self, tmp_path: Path, index: IndexServer, algorithm: str
+    ) -> None:
+        index.projects["demo"] = [wheel("demo", "1.0")]
+        found = resolve(tmp_path, index, "--require-hashes", f"demo --hash={algorithm}:{'0' * 64}")
+        assert files(found) == ["demo-1.0-py3-none-any.whl"]
+        assert "--require-hashes: the file gives no sha256 for demo" in notes(found)
+
+    def test_hash_mode_is_held_against_the_whole_closure(
+        self, tmp_path: Path, index: IndexServer
+    ) -> None:
+        demo = wheel("demo", "1.0", requires=["six"])
+        index.projects["demo"], index.projects["six"] = [demo], [wheel("six", "1.0")]
+        line = f"demo --hash=sha256:{demo.archive.sha256}"
+        assert notes(resolve(tmp_path, index, line)) == ""
+        assert "no sha256 for six" in notes(resolve(tmp_path, index, "--require-hashes", line))
+
     def test_an_sdist_of_the_new_name_form(self, tmp_path: Path, index: IndexServer) -> None:
         index.projects["my-demo"] = [FakeFile(make_sdist("my-demo", "1.0", metadata_version="2.2"))]
         assert files(resolve(tmp_path, index, "My.Demo")) == ["my_demo-1.0.tar.gz"]

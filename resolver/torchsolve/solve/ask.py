@@ -136,9 +136,7 @@ def make_rules(
         for wheel in project.wheels:
             wheels[wheel.file.name] = (*wheels.get(wheel.file.name, ()), wheel)
     overrides = (Requirement(text) for text in settings.overrides)
-    hashes = {
-        NormalizedName(name): allowed for project in projects for name, allowed in project.hashes
-    }
+    hashes = _hashes(projects)
     return Rules(
         overrides={canonicalize_name(row.name): row for row in overrides},
         no_deps=frozenset(name for name, colon, _ in edges if not colon),
@@ -147,6 +145,7 @@ def make_rules(
         no_binary=frozenset(settings.no_binary).union(*(p.no_binary for p in projects)),
         only_binary=frozenset(settings.only_binary).union(*(p.only_binary for p in projects)),
         hashes=hashes,
+        require_hashes=any(project.require_hashes for project in projects),
         wheels=wheels,
         companions=_companions(tables),
         inventory=inventory,
@@ -161,6 +160,18 @@ def _by_name(rows: Iterable[Requirement]) -> dict[NormalizedName, tuple[Requirem
     for row in rows:
         name = canonicalize_name(row.name)
         found[name] = (*found.get(name, ()), row)
+    return found
+
+
+def _hashes(projects: Iterable[ProjectFacts]) -> dict[NormalizedName, frozenset[str]]:
+    """By name the hashes that every project allows; only sha256 can be held against an index."""
+    found: dict[NormalizedName, frozenset[str]] = {}
+    for project in projects:
+        for name, allowed in project.hashes:
+            known = frozenset(text for text in allowed if text.startswith("sha256:"))
+            if known:
+                key = NormalizedName(name)
+                found[key] = found[key] & known if key in found else known
     return found
 
 

@@ -71,6 +71,8 @@ class Rules:
         preferred: name → version that is tried before newer ones (an earlier lock's).
         exclude_newer: files uploaded later do not exist.
         no_binary, only_binary: names; ``:all:`` stands for every name.
+        hashes: name → ``sha256:…`` of the files that may be taken, where a file names some.
+        require_hashes: a file asks for hashes of everything (``--require-hashes``).
         wheels: a project's own wheels, by name.
         companions: rows that tie a package to torch or CUDA where its METADATA does not.
         inventory: of the image that is layered on.
@@ -88,6 +90,7 @@ class Rules:
     no_binary: frozenset[str] = frozenset()
     only_binary: frozenset[str] = frozenset()
     hashes: dict[NormalizedName, frozenset[str]] = field(default_factory=dict)
+    require_hashes: bool = False
     wheels: dict[NormalizedName, tuple[WheelFact, ...]] = field(default_factory=dict)
     companions: tuple[Companion, ...] = ()
     inventory: ImageInventory | None = None

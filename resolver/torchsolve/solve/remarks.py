@@ -32,7 +32,18 @@ def remarks(problem: Problem, picks: dict[str, int]) -> tuple[str, ...]:
             lines += _of_page(package.page, option, problem)
     defects = [evidence for _, evidence in sorted(problem.defects.items())]
     lines += [f"{said.subject} is not considered: it {said.statement}" for said in defects]
-    return (*lines, *_idle(problem, picks))
+    return (*lines, *_unhashed(problem, picks), *_idle(problem, picks))
+
+
+def _unhashed(problem: Problem, picks: dict[str, int]) -> Iterator[str]:
+    """What a requirements file in hash mode leaves without a hash; pip refuses such a file."""
+    names = sorted(key for key in picks if not key.startswith("<") and "[" not in key)
+    missing = [name for name in names if name not in problem.rules.hashes]
+    if problem.rules.require_hashes and missing:
+        yield (
+            f"--require-hashes: the file gives no sha256 for {_listed(missing)}; pip would refuse "
+            "it, and the plan takes the hashes of the index"
+        )
 
 
 def _idle(problem: Problem, picks: dict[str, int]) -> Iterator[str]:
