@@ -18,9 +18,13 @@ def main() -> int:
             return 0
     # A run makes values that live to its end; looking for cycles among them takes a tenth of it.
     gc.set_threshold(200_000)
-    from torchsolve.cli.app import run
+    try:
+        from torchsolve.cli.app import run
 
-    return run(sys.argv[1:])
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are still being imported; ``run`` ends with the same
+        sys.stderr.write("interrupted\n")
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Records a failure of the real index for ``tests/explain``: what was asked, what both resolvers said,
-and the pages and METADATA that ours read, distilled.
+"""Records a failure of the real index for ``tests/explain``.
+
+What was asked, what both resolvers said, and the pages and METADATA that ours read, distilled.
 
     python tests/support/record_failure.py NAME PYTHON [--flag VALUE...] -- REQUIREMENT...
 
-Of packages that the message names every version is kept (Linux files alone), of others the newest and
-those whose METADATA was read. The judgements are written by hand, below.
+Of packages that the message names every version is kept (Linux files alone), of others the newest
+and those whose METADATA was read. The judgement is written by hand; one that is there is kept.
 """
 
 from __future__ import annotations
@@ -85,29 +86,6 @@ def distilled(seen: Seen, named: set[str]) -> dict[str, Any]:
     return packages
 
 
-JUDGEMENTS = {
-    "cuda-tag": "ours: uv says that there is no such version; ours that the release is there and only "
-    "its build is not, and which flag gets it",
-    "no-such-version": "ours: names the neighbours of the pin and the nearest that solves; uv says only "
-    "that it is not there",
-    "no-wheel-at-all": "equal: the same chain; uv names the switch that forbids builds in a hint, ours "
-    "gives two changes that were tried",
-    "pinned-pair": "ours: the same three facts without repetition, with line and file of each, and two "
-    "changes that were tried; uv's sentence is complete too",
-    "numpy-2": "equal: uv gives the bounds of each run of versions, which tells more of the middle; ours "
-    "the newest, the count, and what solves",
-    "python-too-old": "ours: uv needs five sentences for it, since it proves around a yanked version; ours "
-    "has one line for each floor",
-    "no-wheel-for-python": "equal: both list the Pythons there are; ours adds what solves",
-    "yanked": "ours: one line in place of a proof over neighbours; both give the publisher's reason",
-    "prerelease": "equal: the same two requirements; ours adds what solves",
-    "chain": "uv: its proof gives the bounds of all versions on the way; ours shows the newest of them. "
-    "Ours has the lines and what solves",
-    "glibc-too-old": "ours: uv was asked for a platform and says that no tag of it is there; ours names "
-    "the C library of the image and what the wheel wants",
-}
-
-
 def say(command: list[str], folder: str) -> str:
     """What a command writes to stderr."""
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
@@ -134,15 +112,16 @@ def main() -> None:
     words = set(re.findall(r"[a-z0-9-]+", theirs.lower())) | {
         re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in lines
     }
+    path = FOLDER / f"{name}.json"
     record = {
         "requirements": lines,
         "flags": asked,
         "ours": said.getvalue().splitlines(),
         "uv": theirs.splitlines(),
-        "judgement": JUDGEMENTS.get(name, ""),
+        "judgement": json.loads(path.read_text())["judgement"] if path.exists() else "",
         "index": distilled(seen, words),
     }
-    (FOLDER / f"{name}.json").write_text(dumped(record), encoding="utf-8")
+    path.write_text(dumped(record), encoding="utf-8")
 
 
 def dumped(record: dict[str, Any]) -> str:

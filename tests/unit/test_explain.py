@@ -1,6 +1,6 @@
-"""Ten failures that people meet: our text to the letter, replayed from what the index said then.
+"""Failures that people meet: our text to the letter, replayed from what the index said then.
 
-``tests/explain/*.json`` hold what was asked, the distilled index, our text, uv's for the same input,
+``tests/explain/*.json`` hold what was asked, the distilled index, our text, uv's for the same input
 and a judgement of the two. ``tests/support/record_failure.py`` records one.
 """
 

@@ -36,7 +36,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
         resolution = solve(projects, settings, progress, links=output is not None)
     for line in resolution.indexes if view.verbosity > 0 else ():
         view.say(f"index  {line}")
-    error = resolution_error(resolution)
+    error = resolution_error(resolution, allow_unknown=settings.allow_unknown)
     if not view.as_json:
         view.show(resolution_screen(resolution, oldest_fact()))
     written: tuple[str, ...] = ()

@@ -11,12 +11,17 @@ from torchsolve.report.screen import Block, Cell, Screen, row
 from torchsolve.report.text import counted
 
 
-def resolution_error(resolution: Resolution) -> TorchsolveError | None:
-    """The error that a resolution ends with; None when it is solved."""
+def resolution_error(
+    resolution: Resolution, *, allow_unknown: bool = False
+) -> TorchsolveError | None:
+    """The error that a resolution ends with; None when it is solved.
+
+    ``allow_unknown``: that flag was given, so that no hint needs to name it.
+    """
     if resolution.status is CellStatus.SOLVED:
         return None
     if resolution.status is CellStatus.UNKNOWN:
-        return _undecided(resolution)
+        return _undecided(resolution, allow_unknown=allow_unknown)
     return _no_plan(resolution)
 
 
@@ -90,7 +95,7 @@ _UNREAD = {
 _AGAIN = "try again with the index in reach"
 
 
-def _undecided(resolution: Resolution) -> UnknownError:
+def _undecided(resolution: Resolution, *, allow_unknown: bool) -> UnknownError:
     facts = tuple(str(reason) for reason in resolution.reasons)
     plan = resolution.plan
     if plan is None:
@@ -102,6 +107,8 @@ def _undecided(resolution: Resolution) -> UnknownError:
         )
     message = f"cell {plan.cell} may hold, but not all of it could be read"
     hint = "--allow-unknown writes its files all the same"
+    if allow_unknown:
+        hint = "what could not be read is yours to check: build and smoke will show it"
     return UnknownError("undecided", message, facts=facts, hint=_missing(plan) or hint)
 
 
