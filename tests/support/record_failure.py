@@ -54,8 +54,8 @@ class Seen:
             seen.read[file.filename] = found
             return found
 
-        IndexClient.choices = watched_choices  # type: ignore[method-assign]
-        IndexClient.metadata = watched_metadata  # type: ignore[method-assign]
+        IndexClient.choices = watched_choices  # type: ignore[assignment, method-assign]
+        IndexClient.metadata = watched_metadata  # type: ignore[assignment, method-assign]
 
 
 def distilled(seen: Seen, named: set[str]) -> dict[str, Any]:
