@@ -54,6 +54,11 @@ def disagreements(wheel: WheelFindings) -> tuple[Disagreement, ...]:
     return tuple(found)
 
 
+def shipped(binary: WheelBinary) -> bool:
+    """Whether it is known by the evidence that ships with torchsolve: no byte was asked for."""
+    return binary.bytes_read == 0 < binary.bytes_total
+
+
 def _example(specifier: str | None) -> str | None:
     """A version inside ``==2.7.*`` or ``==2.7.0``; None for anything wider."""
     parts = list(SpecifierSet(specifier or ""))
@@ -90,6 +95,7 @@ def _entry(wheel: WheelFindings, book: Ledger) -> dict[str, Any]:
         ],
         "unread": [*([wheel.unread] if wheel.unread else []), *_unread(binary)],
         "verified": binary.verified if binary else None,
+        "shipped": shipped(binary) if binary else None,
         "bytes_read": binary.bytes_read if binary else None,
         "bytes_total": binary.bytes_total if binary else wheel.size,
         "notes": [*wheel.metadata.notes, *wheel.notes],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from packaging.version import Version
@@ -10,14 +10,16 @@ from packaging.version import Version
 from torchsolve.abi.survey import Survey
 from torchsolve.facts import load_facts
 from torchsolve.inspection import WheelFindings
-from torchsolve.model.binary import GpuCode, Judgement, WheelBinary
+from torchsolve.model.binary import ElfFile, GpuCode, Judgement, WheelBinary
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.gpu import covered
+from torchsolve.model.package import Declared
 from torchsolve.model.version import dotted_key
 from torchsolve.report.judged import carrying
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
-from torchsolve.report.wheels import disagreements
+from torchsolve.report.wheels import disagreements, shipped
+from torchsolve.solve.coverage import gpu_code, wheel_coverage
 
 _COLOURS = {"loads": "green", "links": "yellow", "refuted": "red", "unknown": "yellow"}
 _COVERAGE = (
@@ -27,6 +29,7 @@ _COVERAGE = (
     ("missing", "not on"),
 )
 _LONGEST = 240
+_MOST = 20
 
 
 def wheels_screen(wheels: Iterable[WheelFindings]) -> Screen:
@@ -43,7 +46,7 @@ def _blocks(wheel: WheelFindings) -> list[Block]:
     ]
     rows += [row("claims", text) for text in _claimed(wheel)]
     rows += [row("python", metadata.requires_python)] if metadata.requires_python else []
-    rows += [row("requires", str(declared.requirement)) for declared in metadata.requires]
+    rows += list(_requires(metadata.requires))
     rows += [row(Cell("unread", "yellow"), wheel.unread)] if wheel.unread else []
     rows += list(_binary_rows(wheel))
     rows += [
@@ -52,6 +55,18 @@ def _blocks(wheel: WheelFindings) -> list[Block]:
     ]
     rows += [row("note", note) for note in (*metadata.notes, *wheel.notes)]
     return [Block((title,), indent=0), Block(tuple(rows)), *_verdicts(wheel)]
+
+
+def _requires(declared: Iterable[Declared]) -> Iterator[Row]:
+    """What an install brings; what only an extra does is counted."""
+    optional = 0
+    for one in declared:
+        if "extra" in str(one.requirement.marker or ""):
+            optional += 1
+        else:
+            yield row("requires", str(one.requirement))
+    if optional:
+        yield row("", f"and {optional} more for extras: --json")
 
 
 def _claimed(wheel: WheelFindings) -> Iterator[str]:
@@ -69,8 +84,10 @@ def _binary_rows(wheel: WheelFindings) -> Iterator[Row]:
     found, binary = wheel.survey, wheel.binary
     if found is None or binary is None:
         return
-    for file in binary.files:
+    for file in binary.files[:_MOST]:
         yield row("extension", file.member)
+    if len(binary.files) > _MOST:
+        yield row("", f"and {len(binary.files) - _MOST} more: --json")
     for member, why in binary.unread:
         yield row(Cell("unread", "yellow"), f"{member}: {why}")
     if found.glibc or found.glibcxx:
@@ -81,7 +98,9 @@ def _binary_rows(wheel: WheelFindings) -> Iterator[Row]:
         ]
         yield row("needs", f"{', '.join(floors)}: {_systems(found)}")
     if found.cuda_runtime:
-        yield row("cuda", f"libcudart.so.{found.cuda_runtime}")
+        unasked = any(file.gpu is None and not file.unread for file in binary.files)
+        more = "; which GPUs it has code for was not read: --gpu" if unasked else ""
+        yield row("cuda", f"libcudart.so.{found.cuda_runtime}{more}")
     yield from _gpus(binary)
     if found.built.torch or found.built.evidence:
         why = f" ({found.built.evidence[-1]})" if found.built.evidence else ""
@@ -99,20 +118,32 @@ def _systems(found: Survey) -> str:
 
 
 def _gpus(binary: WheelBinary) -> Iterator[Row]:
-    codes = [file.gpu for file in binary.files if file.gpu and (file.gpu.sass or file.gpu.ptx)]
-    if not codes:
-        return
+    made = sorted({name for file in binary.files for name in file.compilers})
+    if made:
+        yield row(
+            "gpu code", f"also made at run time, for the GPU that is there: {', '.join(made)}"
+        )
+    codes = [(member, code) for member, code in gpu_code(binary) if code.sass or code.ptx]
     rows = sorted(load_facts().gpus.sms, key=lambda r: dotted_key(r.capability))
-    told = {r.capability: _weakest(codes, r.capability) for r in rows}
+    general = {member for member, _ in codes}
+    extra = [f for f in binary.files if f.gpu and f.gpu.sass and f.member not in general]
+    told = {r.capability: _coverage(codes, extra, r.capability) for r in rows if codes}
     for how, label in _COVERAGE:
-        named = [_named(r.capability) for r in rows if told[r.capability] == how]
+        named = [_named(capability) for capability, found in told.items() if found == how]
         if named:
             yield row(Cell(label, "red" if how == "missing" else ""), ", ".join(named))
+    for file in extra:
+        made_for = ", ".join(file.gpu.sass) if file.gpu else ""
+        yield row("besides", f"{file.member}, for {made_for} alone")
 
 
-def _weakest(codes: list[GpuCode], capability: str) -> str:
-    order = ("missing", "unknown", "partial", "ptx", "native")
-    return min((covered(code, capability).how for code in codes), key=order.index)
+def _coverage(
+    codes: Sequence[tuple[str, GpuCode]], extra: Iterable[ElfFile], capability: str
+) -> str:
+    """Where only what was made for single architectures has code for a GPU, it is in part."""
+    how = wheel_coverage(codes, capability)
+    more = [covered(file.gpu, capability).how for file in extra if file.gpu]
+    return "partial" if how == "missing" and {"native", "partial"} & {*more} else how
 
 
 def _named(capability: str) -> str:
@@ -131,6 +162,8 @@ def _stable_rows(found: Survey) -> Iterator[Row]:
 
 
 def _read(binary: WheelBinary) -> str:
+    if shipped(binary):
+        return "nothing: what it is ships with torchsolve, by the sha256 that the index gives"
     share = f"{binary.bytes_read:,} of {binary.bytes_total:,} bytes"
     checked = "hash checked" if binary.verified else "by range, not verified"
     whole = f"; to their end: {', '.join(binary.whole)}" if binary.whole else ""
