@@ -62,6 +62,7 @@ def with_links(
         plan.pin("torch") is not None,
         read.brought,
         _packaged(tables, system),
+        _present(plan),
     )
     links = check_links(read.binaries, around, read.unread)
     packages = _packages(plan, links, tables, system, read)
@@ -108,6 +109,12 @@ def _coded(pin: Pin, client: IndexClient, *, fetch: bool) -> WheelBinary | None:
         return client.kept_binary(pin.file, gpu=True)
     except (UnknownError, UsageError):
         return None
+
+
+def _present(plan: Plan) -> frozenset[str]:
+    """What the image that is layered on has by itself; nothing where its inventory does not say."""
+    found = plan.inventory.sonames if plan.inventory is not None else None
+    return frozenset(found or ())
 
 
 def _packaged(tables: Facts, system: OsRow | None) -> frozenset[str]:
@@ -169,6 +176,8 @@ def _packages(
     told = system_packages(
         (pin for pin in plan.pins if pin.name not in read.binaries), plan.image.os, tables
     )
+    present = _present(plan)
+    told = tuple(package for package in told if package.soname not in present)
     rows = {package.name or str(package.soname): package for package in told}
     for need in links.system:
         package = tables.package_of(need.soname, system) if system else None

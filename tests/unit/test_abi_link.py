@@ -151,6 +151,14 @@ def test_libraries_are_the_systems_or_nobodys(site: Site) -> None:
     assert [(need.soname, need.wheels) for need in found.system] == [("libGL.so.1", ("a", "b"))]
 
 
+def test_what_the_image_has_by_itself_is_neither_installed_nor_missed(site: Site) -> None:
+    site.add("a", "a/x.abi3.so", site.absent("libGL.so.1"), site.absent("libnobody.so.3"))
+    has = frozenset({"libGL.so.1", "libnobody.so.3"})
+    packaged = frozenset({"libGL.so.1"})
+    found = check_links(site.wheels, Surroundings(Host(), packaged=packaged, present=has))
+    assert (found.issues, found.system) == ((), ())
+
+
 def test_a_plugin_that_nothing_opens_does_not_bother_a_person(site: Site) -> None:
     site.add("a", "a/x.abi3.so")
     site.add("a", "a/plugins/liboracle.so", site.absent("libclntsh.so.23"))

@@ -171,3 +171,17 @@ def test_the_version_of_comfyui(tmp_path: Path) -> None:
     assert probe.comfyui_version(tmp_path) == "0.3.10"
     (tmp_path / "comfyui_version.py").write_text('__version__ = "0.3.64"\n')
     assert probe.comfyui_version(tmp_path) == "0.3.64"
+
+
+def test_what_the_loader_finds_is_kept_and_an_older_probe_leaves_it_unknown() -> None:
+    found = inspected([python("/usr/bin/python3")], sonames=["libz.so.1", "libGL.so.1"])
+    assert found.sonames == ("libGL.so.1", "libz.so.1")
+    assert inspected([python("/usr/bin/python3")]).sonames is None
+
+
+def test_the_libraries_of_this_system_are_those_of_its_loader() -> None:
+    said = probe.sonames()
+    if said is None:
+        pytest.skip("no ldconfig")
+    assert "libc.so.6" in said
+    assert all(".so" in name for name in said)

@@ -42,6 +42,7 @@ class Surroundings:
         release: of the plan's torch, None where there is none or the atlas lacks it.
         has_torch: the plan holds torch, whether or not the atlas knows it.
         brought: pin → file names and SONAMEs of wheels whose files were not read (CUDA's own).
+        present: libraries that the image has by itself, as far as that is known.
         packaged: sonames for which the image's operating system has a package; with
             ``host.sonames`` None these count as found, since the Dockerfile installs them.
     """
@@ -51,6 +52,7 @@ class Surroundings:
     has_torch: bool = False
     brought: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     packaged: frozenset[str] = frozenset()
+    present: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Linker:
             need.soname
             for need in self.opened(name, file).outside
             if need.member == file.member
-            and need.soname in self.around.packaged
+            and need.soname in self.around.packaged - self.around.present
             and not (is_system(need.soname) or mapped(need.soname) or self._by_path(need))
         ]
 
@@ -134,7 +136,7 @@ class Linker:
 
     def _is_found(self, need: Need) -> bool:
         soname, around = need.soname, self.around
-        if is_system(soname):
+        if is_system(soname) or soname in around.present:
             return True
         if is_driver(soname):
             return around.host.driver

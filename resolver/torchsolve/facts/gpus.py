@@ -84,6 +84,14 @@ def _plain(name: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardRow:
+    """Forward compatibility: the package that runs a newer CUDA on an older driver, and where."""
+
+    package: str
+    gpus: str
+
+
+@dataclass(frozen=True, slots=True)
 class DriverTable:
     """Linux drivers.
 
@@ -91,11 +99,13 @@ class DriverTable:
         floors: CUDA major → the driver from which minor-version compatibility holds.
         toolkits: toolkit ``12.8.1`` → the driver it shipped with, None when not looked up.
         ptx: PTX ISA ``8.7`` → (CUDA ``12.8`` that brought it, first driver that compiles it).
+        forward: what lets a newer major run all the same.
     """
 
     floors: Mapping[int, str]
     toolkits: Mapping[str, str | None]
     ptx: Mapping[str, tuple[str, str]]
+    forward: ForwardRow
 
     def minor_version_floor(self, cuda_major: int) -> str | None:
         """The oldest driver that runs any binary of a CUDA major; None for an unknown major."""
@@ -143,7 +153,14 @@ def parse_drivers(table: Table) -> DriverTable:
             raise row.error("needs one CUDA major and one driver")
         floors[major] = driver
         _end(row)
-    return DriverTable(floors, _toolkits(table), _ptx(table))
+    return DriverTable(floors, _toolkits(table), _ptx(table), _forward(table))
+
+
+def _forward(table: Table) -> ForwardRow:
+    (row,) = table.rows("forward")
+    found = ForwardRow(row.text("package"), row.text("gpus"))
+    _end(row)
+    return found
 
 
 def _toolkits(table: Table) -> dict[str, str | None]:

@@ -78,7 +78,13 @@ def _inventory(config: ImageConfig, facts: dict[str, Any]) -> ImageInventory:
         comfyui_commit=comfyui.get("commit") or (_labelled_commit(config) if comfyui else None),
         user=config.user,
         env=config.env,
+        sonames=_sonames(facts),
     )
+
+
+def _sonames(facts: dict[str, Any]) -> tuple[str, ...] | None:
+    found = facts.get("sonames")
+    return None if found is None else tuple(sorted(set(found)))
 
 
 def os_name(ident: str, version: str) -> str:

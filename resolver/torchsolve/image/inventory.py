@@ -47,6 +47,7 @@ class _Inventory(BaseModel):
     comfyui_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     user: str = ""
     env: tuple[tuple[str, str], ...] = ()
+    sonames: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
 
 
 def load(path: Path) -> ImageInventory:

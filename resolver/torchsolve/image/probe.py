@@ -139,6 +139,25 @@ def number(version: bytes) -> list[int]:
     return [int(part) for part in version.split(b".")]
 
 
+def sonames() -> list[str] | None:
+    """Libraries that the loader finds by its cache; None where nothing lists them."""
+    ldconfig = shutil.which("ldconfig", path="/sbin:/usr/sbin:" + os.environ.get("PATH", ""))
+    if ldconfig is None:
+        return None
+    try:
+        done = subprocess.run(
+            [ldconfig, "-p"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return sorted({line.split()[0] for line in lines if " => " in line})
+
+
 def os_name() -> dict[str, str]:
     """ID and VERSION_ID of /etc/os-release."""
     try:
@@ -209,6 +228,7 @@ def main() -> None:
     for answer in found:
         answer["libstdcxx"] = libstdcxx(answer.pop("prefixes"))
     facts = {"os": os_name(), "glibc": glibc(), "pythons": found, "comfyui": comfyui()}
+    facts["sonames"] = sonames()
     print("\n@torchsolve " + json.dumps(facts))  # noqa: T201 - read by the host
 
 

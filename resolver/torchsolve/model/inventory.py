@@ -30,6 +30,7 @@ class ImageInventory:
         cxx11_abi: of that torch, None without.
         dists: all installed distributions, sorted by name.
         comfyui: path of ComfyUI in the image, its version and commit; None where not found.
+        sonames: libraries that the image's loader finds, sorted; None where nobody asked.
         user: USER of the image config, ``""`` for root. env: of the config.
     """
 
@@ -51,3 +52,4 @@ class ImageInventory:
     comfyui_commit: str | None = None
     user: str = ""
     env: tuple[tuple[str, str], ...] = ()
+    sonames: tuple[str, ...] | None = None

@@ -17,12 +17,14 @@ from torchsolve.facts import Facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.gpu import coverage
+from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import ProjectFacts, WheelFact
 from torchsolve.model.target import Target
 from torchsolve.model.version import CudaTag, dotted_key
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.coverage import Jit
 from torchsolve.solve.options import python_allows, tag_rank, wheel_triple
+from torchsolve.solve.required import NAME, cuda_of, starts
 
 _D = Strength.DECLARED
 
@@ -92,8 +94,34 @@ def guard_driver(
     by_cuda = driver_floor(cell.id.cuda, tables, ())
     new = [gpu.name for gpu in gpus if tables.gpus.driver_floor(gpu.capability) == needed]
     who, origin = (str(cell.id.cuda), "drivers") if by_cuda == needed else (new[0], "gpus")
-    needs = Evidence(who, f"needs driver {needed}", _D, f"matrices/{origin}.toml")
+    text = f"needs driver {needed}"
+    if by_cuda == needed and cell.id.cuda.dotted:
+        text += _forward(cell.id.cuda.dotted, tables)
+    needs = Evidence(who, text, _D, f"matrices/{origin}.toml")
     return RuledOut("driver-too-old", (has, needs))
+
+
+def _forward(cuda: str, tables: Facts) -> str:
+    """What a data centre may do in place of a new driver."""
+    forward = tables.drivers.forward
+    package = forward.package.format(cuda=cuda.replace(".", "-"))
+    return f", or {package} in the image, which works on {forward.gpus} alone"
+
+
+def _not_started(inventory: ImageInventory, tables: Facts, driver: str | None) -> RuledOut | None:
+    """The container runtime will not start the image on the host: ``NVIDIA_REQUIRE_CUDA``."""
+    env = dict(inventory.env)
+    disabled = env.get("NVIDIA_DISABLE_REQUIRE", "").lower() in ("1", "true")
+    if driver is None or NAME not in env or disabled:
+        return None
+    cuda = cuda_of(driver, tables.drivers)
+    if starts(env[NAME], driver, cuda) is not False:
+        return None
+    has = Evidence("the host", f"has driver {driver} (CUDA {cuda or 'older'})", _D, "--driver")
+    text = f"starts only where {NAME}={env[NAME]!r} holds"
+    return RuledOut(
+        "driver-too-old", (has, Evidence("<image>", text, Strength.OBSERVED, inventory.ref))
+    )
 
 
 def driver_floor(cuda: CudaTag, tables: Facts, capabilities: Iterable[str]) -> str | None:
@@ -188,8 +216,12 @@ def _labels(wheel: WheelFact) -> str:
     return " and ".join(part for part in parts if part) or "no torch"
 
 
-def guard_base(cell: Cell, settings: Settings) -> RuledOut | None:
-    """The image to layer on is not what the flags ask for."""
+def guard_base(
+    cell: Cell, settings: Settings, inventory: ImageInventory | None, tables: Facts
+) -> RuledOut | None:
+    """The image to layer on is not what the flags ask for, or does not start on the host."""
+    if inventory is None:
+        return None
     asked = {
         "platform": (settings.platform == cell.id.platform, settings.platform.oci),
         "python": (not settings.python or cell.id.python in settings.python, settings.python),
@@ -202,7 +234,7 @@ def guard_base(cell: Cell, settings: Settings) -> RuledOut | None:
             text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             wish = Evidence(f"--{flag}", f"asks for {text}", _D, f"--{flag}")
             return RuledOut("base-does-not-fit", (wish, _base_has(cell)))
-    return None
+    return _not_started(inventory, tables, settings.driver)
 
 
 def _torch_asked(cell: Cell, settings: Settings) -> bool:

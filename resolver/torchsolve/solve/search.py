@@ -247,7 +247,7 @@ class Search:
     def _guards(self, cell: Cell) -> RuledOut | None:
         context = self._context
         return (
-            (guard_base(cell, context.settings) if context.inventory is not None else None)
+            guard_base(cell, context.settings, context.inventory, context.tables)
             or guard_gpus(cell, context.gpus)
             or guard_driver(cell, context.tables, context.gpus, context.settings.driver)
             or guard_ptx(cell, context.tables, context.gpus, context.settings.driver)
