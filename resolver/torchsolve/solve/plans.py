@@ -29,6 +29,7 @@ from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Edge, Problem
 from torchsolve.solve.question import Companion
 from torchsolve.solve.remarks import remarks
+from torchsolve.solve.required import gate
 from torchsolve.solve.runtime import (
     driver_minimum,
     gpu_coverage,
@@ -88,6 +89,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
             *(note for project in context.projects for note in project.notes),
             *(claim_notes(context.projects, cell)),
             *remarks(problem, picks),
+            *(() if layered else gate(cell.image, driver, tables.drivers)),
             *shared_remarks(context.tables.import_names, problem, picks),
         ),
     )

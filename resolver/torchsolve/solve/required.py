@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 
 from torchsolve.facts.gpus import DriverTable
+from torchsolve.model.target import BaseImage
 from torchsolve.model.version import dotted_key
 
 NAME = "NVIDIA_REQUIRE_CUDA"
@@ -47,6 +48,24 @@ def starts(required: str, driver: str, cuda: str | None) -> bool | None:
     if not answers or True in answers:
         return True
     return None if None in answers else False
+
+
+def gate(image: BaseImage, driver: str | None, drivers: DriverTable) -> tuple[str, ...]:
+    """What may keep a CUDA image of ours from starting on a driver that could run what is in it.
+
+    The variable of these images is not at hand: by NVIDIA's pattern it asks for the image's CUDA,
+    and names branches of older drivers that will do for some brands.
+    """
+    cuda = ".".join(image.cuda.split(".")[:2]) if image.cuda else ""
+    first = drivers.toolkit(cuda) if cuda else None
+    if driver is None or first is None or dotted_key(driver) >= dotted_key(first):
+        return ()
+    text = (
+        f"{image.ref} asks the container runtime for CUDA {cuda} (driver {first}) or for one of the"
+        f" older branches that its {NAME} names: where driver {driver} is refused at start,"
+        " NVIDIA_DISABLE_REQUIRE=1 lifts that"
+    )
+    return (text,)
 
 
 def _holds(group: list[tuple[str, str, str]], host: Mapping[str, str]) -> bool | None:
