@@ -227,8 +227,8 @@ def main() -> None:
     found = [answer for answer in map(ask, interpreters()) if answer]
     for answer in found:
         answer["libstdcxx"] = libstdcxx(answer.pop("prefixes"))
-    facts = {"os": os_name(), "glibc": glibc(), "pythons": found, "comfyui": comfyui()}
-    facts["sonames"] = sonames()
+    facts: dict[str, Any] = {"os": os_name(), "glibc": glibc(), "pythons": found}
+    facts.update(comfyui=comfyui(), sonames=sonames())
     print("\n@torchsolve " + json.dumps(facts))  # noqa: T201 - read by the host
 
 
