@@ -17,7 +17,7 @@ from packaging.version import Version
 from torchsolve.abi.atlas import load_atlas
 from torchsolve.abi.host import Host
 from torchsolve.abi.judge import Judge
-from torchsolve.model.binary import Cause
+from torchsolve.model.binary import ElfFile
 from torchsolve.wheel.record import load_binary
 
 DATA = Path(__file__).parent.parent / "data"
@@ -65,13 +65,39 @@ def test_no_verdict_is_against_the_linker(start: str) -> None:
     assert judged > 10
 
 
-def test_gradients_registered_for_another_key_refute() -> None:
-    # Seen in a dump of its kernels: on 2.7.1 none is left for Autograd, on 2.8.0 there are 43.
-    name = next(name for name in wheels() if name.startswith("fbgemm_gpu_cpu-1.3.0-"))
+def of(start: str, ending: str) -> tuple[Judge, ElfFile]:
+    name = next(name for name in wheels() if name.startswith(f"{start}-"))
     binary = load_binary(wheels()[name], name)
-    file = next(f for f in binary.files if f.member.endswith("fbgemm_gpu_tbe_index_select.so"))
-    judge = Judge(binary, load_atlas(), HOST)
+    file = next(file for file in binary.files if file.member.endswith(ending))
+    return Judge(binary, load_atlas(), HOST), file
+
+
+def test_no_symbol_tells_that_gradients_are_registered_for_another_key() -> None:
+    # A dump of its kernels shows it (on 2.7.1 none is left for Autograd, on 2.8.0 there are 43),
+    # but a file that calls autograd functions in kernels for CPU looks the same.
+    judge, file = of("fbgemm_gpu_cpu-1.3.0", "fbgemm_gpu_tbe_index_select.so")
     found = judge.file(file, Version("2.7.1"))
-    assert (found.verdict, found.cause) == ("refuted", Cause.LAYOUT)
-    assert "DK_Autograd" in found.missing
+    assert found.verdict == "links"
+    assert any(difference.startswith("DK_Autograd 151") for difference in found.missing)
     assert judge.file(file, Version("2.8.0")).verdict == "loads"
+
+
+def test_a_class_that_a_sibling_registers_is_not_there_yet() -> None:
+    # Opened alone on 2.4.1 it aborts: Unknown custom class type _core_C.ScalarType.
+    judge, file = of("vllm-0.6.3", "_moe_C.abi3.so")
+    found = judge.file(file, Version("2.4.1"))
+    assert found.verdict == "links"
+    assert "vllm/_core_C.abi3.so" in found.reason
+    _, registering = of("vllm-0.6.3", "_core_C.abi3.so")
+    assert judge.file(registering, Version("2.4.1")).verdict == "loads"
+    # Its Python code opens both, in that order.
+    assert judge.wheel(Version("2.4.1")).verdict == "loads"
+
+
+@pytest.mark.parametrize("torch", ["2.1.2", "2.7.0", "2.15.0"])
+def test_what_every_compile_would_give_loads_wherever_it_fits(torch: str) -> None:
+    # The helper's code is the same, compiled for each of 2.6 to 2.14.
+    judge, file = of("sphericart_torch-2.0.0", "torch-2.7/lib/libsphericart_torch_cuda_stream.so")
+    assert judge.file(file, Version(torch)).verdict == "loads"
+    judge, file = of("sphericart_torch-2.0.0", "torch-2.7/lib/libsphericart_torch.so")
+    assert judge.file(file, Version(torch)).verdict != "loads"

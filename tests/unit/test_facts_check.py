@@ -137,6 +137,12 @@ BROKEN = [
     ("layouts", 'fields = ["StorageImpl"]', 'fields = ["StorageImpl", "StorageImpl"]', "2 times"),
     ("layouts", 'use = "symbolic"', 'use = "storages"', "symbolic: no rule asks for it"),
     ("layouts", 'symbols = "_ZNR5', 'symbols = "(_ZNR5', "symbols = "),
+    (
+        "layouts",
+        "_ZNK3c104cuda10CUDAStream6streamEv",
+        "_ZN3c104cuda20getCurrentCUDAStreamEa",
+        "2 times",
+    ),
     ("stable_abi", 'version = "2.10.0"', 'version = "2.8.0"', "promised before anything was"),
     ("stable_abi", "torch_list_size", "torch_call_dispatcher", "stands there 2 times"),
     ("libstdcxx", 'glibcxx = "3.4.30"', 'glibcxx = "3.4.28"', "12: no newer than 11"),

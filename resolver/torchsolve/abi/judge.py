@@ -17,9 +17,10 @@ from packaging.version import Version
 from torchsolve.abi.built_with import BuiltWith, built_with
 from torchsolve.abi.case import Case
 from torchsolve.abi.closure import Closure, Siblings, closure
+from torchsolve.abi.custom_classes import registered_by
 from torchsolve.abi.demangle import demangle
 from torchsolve.abi.host import Host, is_system
-from torchsolve.abi.layouts import Difference, differences, uses
+from torchsolve.abi.layouts import Difference, differences, unchanging, uses
 from torchsolve.abi.libstdcxx import first_with
 from torchsolve.abi.linking import by_hand, host_libraries, libraries, out_of_reach, stems_of
 from torchsolve.abi.stable import stable
@@ -38,6 +39,7 @@ from torchsolve.model.binary import Cause, ElfFile, Judgement, WheelBinary
 LOADS, LINKS, REFUTED, UNKNOWN, PURE = "loads", "links", "refuted", "unknown", "pure"
 _ORDER = (REFUTED, UNKNOWN, LINKS, LOADS)
 _NONE = "it uses no torch"
+_SAME = "all that it uses of torch is the same in every release that it may be built with"
 _DIGITS = re.compile(r"\d+")
 
 
@@ -83,8 +85,14 @@ class Judge:
         return min(chosen, key=lambda found: (_ORDER.index(found.verdict), found.reason == _NONE))
 
     def file(self, file: ElfFile, version: Version) -> Judgement:
-        """The verdict of one file, opened after ``import torch``."""
-        return self._file(file, version, inside=False)
+        """The verdict of one file, opened after ``import torch`` and nothing else."""
+        found = self._file(file, version, inside=False)
+        if found.verdict != LOADS:
+            return found
+        release = self._atlas.release(version)
+        opened = self._closure(file, release.mapped if release else ())
+        first = registered_by(opened.files, self._binary.files)
+        return replace(found, verdict=LINKS, reason=_after(first)) if first else found
 
     def _file(self, file: ElfFile, version: Version, *, inside: bool) -> Judgement:
         key = file.member, version, inside
@@ -155,6 +163,10 @@ def judge_file(
 ) -> Judgement:
     """``Judge.file`` of one release."""
     return Judge(binary, atlas, host, built).file(file, version)
+
+
+def _after(member: str) -> str:
+    return f"it names a class that {member} registers: the wheel's own code has to open that first"
 
 
 def _unknown(file: ElfFile, reason: str) -> Judgement:
@@ -260,8 +272,11 @@ def _by_layout(case: Case, built: BuiltWith) -> Judgement:
     if built.torch == minor:
         return replace(loads, reason=f"it was built with torch {minor}")
     table = load_facts().layouts
-    used = uses(case.opened.files, case.want, table)
-    found = differences(used, built.releases, case.release, case.atlas, table)
+    files, may_be = case.opened.files, built.releases
+    if case.version in may_be and unchanging(files, case.want, may_be, case.atlas, table):
+        return replace(loads, reason=_SAME)
+    used = uses(files, case.want, table)
+    found = differences(used, may_be, case.release, case.atlas, table)
     if breaking := [one for one in found if one.rule.effect == "refutes"]:
         return case.refuted(Cause.LAYOUT, [one.field for one in breaking], _damage(breaking[0]))
     return Judgement(

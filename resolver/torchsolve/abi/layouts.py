@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from torchsolve.abi.demangle import demangle
-from torchsolve.abi.symbols import Wanted
+from torchsolve.abi.symbols import Wanted, looks_like_torch
 from torchsolve.abi.view import AtlasView, ReleaseView
 from torchsolve.facts.abi import LayoutRule, LayoutTable, LayoutUse
 from torchsolve.model.binary import ElfFile
@@ -83,6 +83,38 @@ def differences(
             known = tuple(sorted(number for number in values if number is not None))
             found.append(Difference(field, known, value, rule, table.uses[rule.use].what))
     return tuple(found)
+
+
+def unchanging(
+    files: Iterable[ElfFile],
+    want: Wanted,
+    built: Iterable[Version],
+    atlas: AtlasView,
+    table: LayoutTable,
+) -> bool:
+    """Whether a compile against any of these releases gives these files.
+
+    So it is where they want nothing of torch but functions of known surfaces, whose layouts are the
+    same in all, and no inlined header has left anything else behind.
+
+    Args:
+        built: the releases that the files may have been compiled against.
+    """
+    left = {*want.torch, *want.hints}
+    fields: set[str] = set()
+    for surface in table.surfaces:
+        if left.intersection(surface.symbols):
+            left.difference_update(surface.symbols)
+            fields.update(surface.fields)
+    if left or any(map(_inlines, files)):
+        return False
+    layouts = [release.layout for version in built if (release := atlas.release(version))]
+    values = [{layout.get(field) for layout in layouts} for field in sorted(fields)]
+    return all(len(seen) == 1 and None not in seen for seen in values)
+
+
+def _inlines(file: ElfFile) -> bool:
+    return bool(file.checks) or any(looks_like_torch(name) for name, _ in file.weak_objects)
 
 
 def _values(rule: LayoutRule, release: ReleaseView) -> Mapping[str, int]:

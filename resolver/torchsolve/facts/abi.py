@@ -53,11 +53,27 @@ class LayoutRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Surface:
+    """Functions of torch that hand over nothing but these layouts, so that no other is compiled in.
+
+    Attributes:
+        symbols: mangled names.
+        fields: as ``LayoutRule.fields``; none where plain numbers alone go in and come out.
+        source: the reading, or the comparison of compiled code.
+    """
+
+    symbols: tuple[str, ...]
+    fields: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class LayoutTable:
     """``matrices/layouts.toml``."""
 
     uses: Mapping[str, LayoutUse]
     rules: tuple[LayoutRule, ...]
+    surfaces: tuple[Surface, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +107,8 @@ class RuntimeRow:
 def parse_layouts(table: Table) -> LayoutTable:
     """Raises UsageError ``bad-table``."""
     uses = {use.id: use for use in map(_use, table.rows("use"))}
-    return LayoutTable(uses, tuple(_rule(row, uses) for row in table.rows("rule")))
+    rules = tuple(_rule(row, uses) for row in table.rows("rule"))
+    return LayoutTable(uses, rules, tuple(map(_surface, table.rows("surface"))))
 
 
 def _use(row: Row) -> LayoutUse:
@@ -128,6 +145,12 @@ def _rule(row: Row, uses: Mapping[str, LayoutUse]) -> LayoutRule:
             raise row.error(f"{value!r} is none of {', '.join(known)}")
     row.done()
     return rule
+
+
+def _surface(row: Row) -> Surface:
+    found = Surface(row.words("symbols"), row.texts("fields"), row.source())
+    row.done()
+    return found
 
 
 def parse_stable(table: Table) -> StableTable:

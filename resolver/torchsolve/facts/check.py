@@ -340,6 +340,7 @@ def _abi(facts: Facts) -> Iterator[str]:
     layouts = facts.layouts
     keys = [(rule.use, field) for rule in layouts.rules for field in rule.fields]
     yield from _twice(where, keys)
+    yield from _twice(where, (name for row in layouts.surfaces for name in row.symbols))
     for use in layouts.uses.values():
         if use.id not in {rule.use for rule in layouts.rules}:
             yield f"{where} {use.id}: no rule asks for it"
