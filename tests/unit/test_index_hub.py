@@ -192,3 +192,27 @@ def test_heads_that_are_none(head: bytes) -> None:
     with pytest.raises(UnknownError) as caught:
         parameters_of(head, "w.safetensors")
     assert caught.value.reference == "bad-safetensors"
+
+
+def test_a_snapshot_replays_the_hub_without_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "no-token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    kept = tmp_path / "run.snapshot"
+
+    def ask(settings: IndexSettings) -> tuple[object, ...]:
+        with IndexClient(settings) as client:
+            found = client.hub.repository("acme/mesh")
+            read = client.hub.parameters("acme/mesh", found.commit, found.files[1])
+            with pytest.raises(UnknownError) as caught:
+                client.hub.repository("acme/gone")
+        return found, read, caught.value.message
+
+    with HubServer({"acme/mesh": MESH}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        online = ask(IndexSettings(cache_dir=tmp_path / "a", retries=0, snapshot=kept))
+        before = len(server.requests)
+        replay = IndexSettings(cache_dir=tmp_path / "b", offline=True, from_snapshot=kept)
+        assert ask(replay) == online
+        assert len(server.requests) == before

@@ -11,6 +11,7 @@ API: https://huggingface.co/docs/hub/api, "GET /api/models/{repo_id}/revision/{r
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -87,7 +88,8 @@ class Hub:
         address = f"/api/models/{quote(repo)}"
         if revision is not None:
             address += f"/revision/{quote(revision, safe='')}"
-        body = self._kept_or_asked(repo, f"{self.endpoint}{address}?blobs=true")
+        url = f"{self.endpoint}{address}?blobs=true"
+        body = self._told(f"{repo}@{revision or ''}", lambda: self._kept_or_asked(repo, url))
         return _repository(repo, _parsed(_Answer, body, repo))
 
     def parameters(self, repo: str, commit: str, file: WeightFile) -> WeightFile:
@@ -97,17 +99,25 @@ class Hub:
         """
         if not file.name.endswith(".safetensors"):
             return file
-        key = _key(f"{self.endpoint} {repo} {commit} {file.name}")
-        kept = self._cache.read(_KIND, key)
-        if kept is not None:
-            return replace(file, parameters=_parsed(_Counts, kept.body, file.name).parameters)
+        url = f"{self.endpoint}/{repo}/resolve/{commit}/{quote(file.name)}"
         try:
-            found = self._measured(f"{self.endpoint}/{repo}/resolve/{commit}/{quote(file.name)}")
+            body = self._told(f"{repo}@{commit}/{file.name}", lambda: self._counted(url))
+            return replace(file, parameters=_parsed(_Counts, body, file.name).parameters)
         except UnknownError:
             return file
-        body = _Counts(parameters=found).model_dump_json()
-        self._cache.write(_KIND, key, Entry({}, body))
-        return replace(file, parameters=found)
+
+    def _told(self, key: str, work: Callable[[], str]) -> str:
+        """What ``work`` finds, or what a snapshot holds of it."""
+        self._cache.touch(_KIND, key)
+        return self._cache.through(_KIND, key, lambda: Entry({}, work())).body
+
+    def _counted(self, url: str) -> str:
+        kept = self._cache.read(_KIND, _key(url))
+        if kept is not None:
+            return kept.body
+        body = _Counts(parameters=self._measured(url)).model_dump_json()
+        self._cache.write(_KIND, _key(url), Entry({}, body))
+        return body
 
     def _measured(self, url: str) -> tuple[tuple[str, int], ...]:
         """Most heads are shorter than the first read; a longer one is read once more, whole."""
