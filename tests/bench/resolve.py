@@ -151,7 +151,7 @@ def cold(folder: Path) -> None:
         ours, theirs = pairs(torchsolve(case), case.uv, empty)
         empty(0)
         counted = run([sys.executable, "-c", COUNTING, *case.ours])[2].rsplit("requests", 1)[-1]
-        log = run([*case.uv, "-v"], {"RUST_LOG": "trace"})[2]
+        log = run([*case.uv[:-1], "-v"], {"RUST_LOG": "trace"})[2]
         asked = f"; requests {counted.strip()}, uv {log.count('Handling request for')}"
         against(f"cold {name}", ours, theirs, "<= 1.0 x, fewer requests", asked)
 
