@@ -277,6 +277,7 @@ class Node:
     assert [str(d.requirement) for d in found.requirements] == ["scikit-image"]
 
 
+_LAST = "import os\nos.system('pip install a')\n"
 ENDLESS = {
     "loop": "import os\nwhile True:\n    os.system('pip install a')\n",
     "recursion": "def f(n):\n    return f(n + 1)\nf(0)\nimport os\nos.system('pip install a')\n",
@@ -284,6 +285,13 @@ ENDLESS = {
     "import os\nos.system('pip install a')\n",
     "power": "x = [0] * 10**12\ny = 'a' * 10**12\nimport os\nos.system('pip install a')\n",
     "fans": "def f(n):\n    for i in range(200):\n        f(i)\nf(1)\n",
+    "doubling": "x = [1]\nfor i in range(200):\n    x.extend(x)\n" + _LAST,
+    "width": "x = '{:>9999999999}'.format('a')\ny = f'{1:>9999999999}'\n"
+    "z = '%9999999999d' % 1\nw = 'a'.zfill(9999999999)\n" + _LAST,
+    "joined": "x = ('a' * 90000)\ny = ''.join([x] * 90000)\nz = x.replace('a', x)\n" + _LAST,
+    "hoard": "x = []\nfor i in range(250):\n    for j in range(250):\n"
+    "        x.append('a' * 90000 + str(j))\n" + _LAST,
+    "squares": "x = 9\nfor i in range(200):\n    x = x * x\n" + _LAST,
     "exec": "exec('import os; os.system(\"rm -rf /\")')\nimport os\nos.system('pip install a')\n",
 }
 

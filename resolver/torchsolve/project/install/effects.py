@@ -9,6 +9,7 @@ from typing import Any
 
 from torchsolve.model.install import StepKind
 from torchsolve.project.install import commands
+from torchsolve.project.install.bounds import list_fits, text_fits
 from torchsolve.project.install.values import (
     NOTHING,
     PRESENT,
@@ -157,6 +158,8 @@ class Effects:
         plain = all(map(is_plain, (*arguments, *named.values())))
         if isinstance(owner, str) and name in _STRING:
             return self._text_method(owner, name, arguments, named, plain=plain, node=node)
+        if isinstance(owner, list) and not list_fits(owner, name, arguments):
+            return Open(" ".join(ast.unparse(node).split())[:120])
         if isinstance(owner, list | dict | set | tuple) and name in _LIST:
             found = getattr(owner, name)(*arguments, **named)
             return list(found) if name in ("keys", "values", "items") else found
@@ -174,6 +177,8 @@ class Effects:
         plain: bool,
         node: ast.Call,
     ) -> Any:
+        if not text_fits(owner, name, arguments):
+            return Open(" ".join(ast.unparse(node).split())[:120])
         if plain:
             return getattr(owner, name)(*arguments, **named)
         if name == "format":

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
+from torchsolve.project.install.bounds import SIZE, is_wide
 from torchsolve.project.install.values import (
     NOTHING,
     Builtin,
@@ -26,7 +27,6 @@ from torchsolve.project.install.values import (
 )
 from torchsolve.project.stdlib import words
 
-_SIZE = 100_000  # of a text or a list that a script may build here
 _ITEMS = 256
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -74,6 +74,7 @@ _BUILTINS: dict[str, Callable[..., Any]] = {
     "repr": repr,
     "abs": abs,
 }
+_BUILDING = (ast.BinOp, ast.Call, ast.JoinedStr, ast.ListComp, ast.GeneratorExp)
 _OUTSIDE = words("""
     open exit quit hasattr getattr isinstance __import__ print exec eval
 """)
@@ -83,8 +84,8 @@ _TYPES = {"str": str, "int": int, "float": float, "list": list, "dict": dict, "t
 class Host(Protocol):
     """What expressions need of the machine that runs statements."""
 
-    def step(self) -> None:
-        """Counts one evaluation; raises where there were too many."""
+    def step(self, cost: int = 1) -> None:
+        """Counts evaluations, and what they build; raises where there were too many."""
 
     def call(self, node: ast.Call, scope: Scope) -> Any:
         """The value of a call, with its effects."""
@@ -114,9 +115,12 @@ class Expressions:
         if method is None:
             return self.unknown(node)
         try:
-            return method(node, scope)
+            found = method(node, scope)
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
             return self.unknown(node)
+        if isinstance(node, _BUILDING) and isinstance(found, str | bytes | list | tuple):
+            self.host.step(len(found) // 500)
+        return found
 
     def unknown(self, node: ast.AST, tags: frozenset[str] = NOTHING) -> Open:
         """What stands in the source, as a value that is not known."""
@@ -218,7 +222,8 @@ class Expressions:
         value = self.value(part.value, scope)
         if part.format_spec is None or not is_plain(value):
             return value
-        return format(value, text_of(self.value(part.format_spec, scope)))
+        form = text_of(self.value(part.format_spec, scope))
+        return Open(str(value)) if is_wide(form) else format(value, form)
 
     def _binop(self, node: ast.BinOp, scope: Scope) -> Any:
         left, right = self.value(node.left, scope), self.value(node.right, scope)
@@ -229,7 +234,9 @@ class Expressions:
             return self._open_sum(node, left, right)
         if isinstance(left, PurePosixPath) and isinstance(node.op, ast.Div):
             return left / str(right)
-        if isinstance(node.op, ast.Mult) and (_size(left) * _size(right) > _SIZE):
+        if isinstance(node.op, ast.Mod) and isinstance(left, str) and is_wide(left):
+            return self.unknown(node)
+        if isinstance(node.op, ast.Mult) and (_size(left) * _size(right) > SIZE):
             return self.unknown(node)
         return _bounded(_BINARY[type(node.op)](left, right))
 
@@ -375,6 +382,6 @@ def _size(value: Any) -> int:
 
 
 def _bounded(value: Any) -> Any:
-    if isinstance(value, str | list | tuple | bytes) and len(value) > _SIZE:
+    if isinstance(value, str | list | tuple | bytes) and len(value) > SIZE:
         raise ValueError("too long")
     return value

@@ -81,9 +81,9 @@ class Machine(Statements):
             number = depth
         return self.lines[number - 1]
 
-    def step(self) -> None:
+    def step(self, cost: int = 1) -> None:
         """Counts. Raises ExhaustedError."""
-        self.left -= 1
+        self.left -= cost
         if self.left < 0:
             raise ExhaustedError
 
