@@ -17,6 +17,7 @@ from torchsolve.model.link import LinkKind
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Plan
 from torchsolve.model.version import dotted_key
+from torchsolve.report.links import broken_wheels
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 NATIVE = "cp312-cp312-manylinux_2_28_x86_64"
@@ -53,12 +54,16 @@ def test_what_wheels_need_is_installed_or_told(index: IndexServer, tmp_path: Pat
     ]
     assert plan.links is not None
     assert [(i.kind, i.subject) for i in plan.links.issues] == [(LinkKind.LIBRARY, "libodd.so.5")]
+    assert plan.links.broken == ("drawing",)
+    assert broken_wheels(plan) == "; not all of it opens in the image: drawing"
     settings = Settings(index=index.url, cache_dir=tmp_path / "cache")
     resolution = pipeline.resolve([str(tmp_path / "requirements.txt")], settings, links=True)
     pipeline.write_plan(resolution, settings, tmp_path / "out")
     dockerfile = (tmp_path / "out/Dockerfile").read_text()
     assert "libgl1" in dockerfile
-    assert "libodd.so.5" in (tmp_path / "out/README.md").read_text()
+    readme = (tmp_path / "out/README.md").read_text()
+    assert "libodd.so.5" in readme
+    assert "| opens in part | drawing:" in readme
     kept = plan_from_lock(tmp_path / "out/pylock.toml").links
     assert kept is not None
     assert kept.issues == plan.links.issues

@@ -70,6 +70,7 @@ def readme(plan: Plan, options: EmitOptions) -> str:
         "known_size": sum(weight.size or 0 for weight in plan.weights),
         "sizes_unknown": any(weight.size is None for weight in plan.weights),
         "findings": plan.links.told() if plan.links else (),
+        "broken": plan.links.broken if plan.links else (),
         "bounds": bounds(plan),
         "stored": stored,
         "capabilities": _capabilities(plan),

@@ -95,6 +95,13 @@ class Links:
     issues: tuple[LinkIssue, ...] = ()
     system: tuple[SystemNeed, ...] = ()
 
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Pins with an extension module that the image's loader will not open, sorted."""
+        return tuple(
+            sorted({n for i in self.issues if i.kind in _FATAL and i.reached for n in i.wheels})
+        )
+
     def told(
         self, paths_of: frozenset[str] | None = None, spoken: Callable[[str], str] = str
     ) -> list[tuple[tuple[str, ...], str]]:
@@ -111,6 +118,9 @@ class Links:
         kinds = list(LinkKind)
         ordered = sorted(groups.items(), key=lambda item: (kinds.index(item[0][0]), item[0][1:]))
         return [(wheels, f"{_listed(names)}: {text}") for (_, wheels, text), names in ordered]
+
+
+_FATAL = (LinkKind.LIBRARY, LinkKind.VERSION, LinkKind.SYMBOL)
 
 
 def _listed(subjects: Iterable[str]) -> str:

@@ -22,6 +22,12 @@ def unknown_libraries(plan: Plan) -> list[str]:
     ]
 
 
+def broken_wheels(plan: Plan) -> str:
+    """What is to be read beside the verdict, which speaks of torch-coupled wheels; or nothing."""
+    names = plan.links.broken if plan.links is not None else ()
+    return f"; not all of it opens in the image: {' '.join(names)}" if names else ""
+
+
 def link_block(plan: Plan) -> Block:
     """What the dynamic linker will stumble over, a line for each kind and set of wheels."""
     if plan.links is None:
@@ -41,6 +47,7 @@ def links_json(links: Links | None) -> dict[str, Any] | None:
     return {
         "wheels": list(links.wheels),
         "files": links.files,
+        "broken": list(links.broken),
         "unread": [{"name": name, "why": why} for name, why in links.unread],
         "issues": [
             {

@@ -11,7 +11,7 @@ from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Layer, Pin, Plan, PlanVerdict, WheelVerdict
 from torchsolve.model.project import ProjectFacts, WheelFact
 from torchsolve.report.claims import claims_block
-from torchsolve.report.links import link_block, unknown_libraries
+from torchsolve.report.links import broken_wheels, link_block, unknown_libraries
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
 from torchsolve.report.surfaces import import_lines, surface_blocks
@@ -82,7 +82,7 @@ def _project_row(project: ProjectFacts) -> Row:
 
 def _plan_block(plan: Plan, resolution: Resolution, checked: date | None) -> Block:
     head = [
-        ("cell", str(plan.cell), plan.verdict.value),
+        ("cell", str(plan.cell), plan.verdict.value + broken_wheels(plan)),
         ("image", plan.image.ref, plan.strategy.value),
     ]
     width = max(len(value) for _, value, _ in head) + 4
