@@ -308,3 +308,42 @@ def test_the_bound_of_steps_is_reported(tmp_path: Path) -> None:
     scan = _scan(tmp_path, init=_node(body))
     assert scan.unfinished
     assert all(place.startswith("__init__.py:") for place in scan.unfinished)
+
+
+def test_a_stem_is_named_with_the_suffixes_that_are_asked_for(tmp_path: Path) -> None:
+    own = """
+        import os
+        def load(path):
+            if os.path.exists(f'{path}.json') and os.path.exists(f'{path}.safetensors'):
+                return open(f'{path}.json')
+        """
+    body = "table = {}\ntable['decoder'] = os.path.join(folder_paths.models_dir, 'd', 'stem')\n"
+    body += "load(table['decoder'])"
+    scan = _scan(tmp_path, init=_node(body, head="from .own import load\n"), own=own)
+    assert _one(scan, Mechanism.MODELS_DIR).path == "models/d/stem.{json,safetensors}"
+
+
+def test_values_of_a_shipped_yaml_and_a_listing_with_a_prefix(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("home: ./ckpts\n")
+    init = """
+        import os, yaml, folder_paths, torch
+        here = os.path.dirname(__file__)
+        with open(os.path.join(here, 'config.yaml')) as f:
+            home = os.path.join(here, yaml.safe_load(f)['home'])
+        class Loader:
+            FUNCTION = 'go'
+            @classmethod
+            def INPUT_TYPES(s):
+                names = ['bbox/' + n for n in folder_paths.get_filename_list('vae')]
+                return {'required': {'name': (names,)}}
+            def go(self, name):
+                torch.load(os.path.join(home, 'fixed.pth'))
+                if name.startswith('bbox/'):
+                    folder_paths.get_full_path('vae', name[5:])
+        """
+    scan = _scan(tmp_path, init=init)
+    assert _one(scan, Mechanism.LOAD).path == "custom_nodes/pack/ckpts/fixed.pth"
+    full = [s for s in scan.sites if s.api.endswith("get_full_path")]
+    assert [(s.path, s.decided, s.choice) for s in full] == [
+        ("models/vae/{name}", True, Choice.USER)
+    ]

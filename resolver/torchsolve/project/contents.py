@@ -56,6 +56,7 @@ class ContentReader:
 
     def __init__(self, tree: Tree, paths: tuple[str, ...], name: str, options: ReadOptions) -> None:
         self._sources = Sources(tree, _all=frozenset(paths))
+        self._graph = ModuleGraph(self._sources)
         self._paths, self._name, self._options = paths, name, options
         self._found: Findings | None = None
 
@@ -82,7 +83,7 @@ class ContentReader:
         sources = self._sources
         if isinstance(sources.tree, GitTree):
             sources.prefetch(sources.files[:_MOST_FILES])  # one process, not one a file
-        needs = needs_of(ModuleGraph(sources))
+        needs = needs_of(self._graph)
         reached = frozenset(needs.reached)
         return Findings(
             needs,
@@ -109,7 +110,7 @@ class ContentReader:
             surfaces=listed.surfaces(),
             tested=listed.tested(),
             readme=listed.readme(),
-            scan=scan_tree(self._sources, self._name),
+            scan=scan_tree(self._graph, self._name),
         )
 
     def _claims(

@@ -100,13 +100,14 @@ class Addresses(Hub):
     def opened(self, args: Args, keywords: Keywords) -> None:
         """``open(path, "wb")``: where a request that is under way puts what it got."""
         mode = given(keywords.get("mode", args[1] if len(args) > 1 else None))
-        writes = isinstance(mode, Text) and (mode.literal or "")[:1] in ("w", "a", "x")
+        modes = [m.literal or "" for m in options(mode) if isinstance(m, Text)] if mode else []
+        writes = any(known[:1] in ("w", "a", "x") for known in modes)
         for frame in reversed(self.frames):
             request = frame.request
             if request is None:
                 continue
             if writes and request.path is None and args:
-                request.path = any_of(self.texts(args[0], "file"))
+                request.path = any_of(_finished(t) for t in self.texts(args[0], "file"))
                 request.pending = False
                 request.marks |= frozenset().union(*(t.marks for t in self.texts(request.path)))
             return
@@ -137,3 +138,13 @@ class Addresses(Hub):
             target = file if file is not None and tool != "aria2c" else None
             path = target or self._target(folder or text("<cwd>"), file, url)
             self._url(f"{name} {tool}", url, path)
+
+
+def _finished(path: Text) -> Text:
+    """The name that a file gets when it is complete."""
+    last = path.parts[-1] if path.parts else ""
+    if not isinstance(last, str):
+        return path
+    for suffix in (".download", ".tmp", ".part", ".partial", ".incomplete", ".temp"):
+        last = last.removesuffix(suffix)
+    return Text((*path.parts[:-1], *((last,) if last else ())), path.marks)

@@ -284,7 +284,10 @@ class Calls(Attributes):
         if isinstance(node, ast.Lambda) or self.asking:
             return True
         length = (node.end_lineno or node.lineno) - node.lineno
-        return length <= self.interest.short or self.interest.has(node)
+        spec = node.args
+        asked = len(spec.posonlyargs) + len(spec.args) - (function.bound is not None)
+        most = self.interest.short if asked else self.interest.long
+        return length <= most or self.interest.has(node)
 
     # Classes
 

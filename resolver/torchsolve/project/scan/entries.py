@@ -34,6 +34,8 @@ from torchsolve.project.scan.values import (
     with_marks,
 )
 
+_AFFORDED = 100_000
+"""Steps that may go into the runs of one node, choice by choice."""
 _PLAIN = frozenset({"INT", "FLOAT", "BOOLEAN", "STRING"})
 
 
@@ -130,12 +132,13 @@ class Runner:
         machine.split_on.clear()
         result = self._run(function, owner, values)
         seen = machine.observations[start:]
+        most = min(MOST, max(_AFFORDED // max(machine.steps, 1), 4))
         names = [n for n in _choices(seen, machine) if isinstance(values.get(n), AnyOf)]
         sizes = 1
         chosen: list[str] = []
         for name in names:
             size = len(options(values[name]))
-            if sizes * size <= MOST:
+            if sizes * size <= most:
                 chosen.append(name)
                 sizes *= size
         if chosen and machine.total < machine.bounds.total:
@@ -254,7 +257,7 @@ class Runner:
     def leftovers(self, file: str, seen: set[tuple[str, int]]) -> None:
         """Run the functions of a module whose lines were not met: alone, with their defaults."""
         machine = self.machine
-        lines = machine.marks(file)
+        lines = machine.graph.marks(file)
         machine.entry = "alone"
         scope = machine.module(file)
         for function, first, last in list(_defined(scope, machine)):
@@ -304,7 +307,7 @@ def chosen(name: str, choices: list[Value]) -> Value:
                 found.append(hole(name, "user", frozenset({("user", name)})))
             else:
                 found.append(option)
-    return any_of(found)
+    return any_of([v for v in found if not (isinstance(v, Text) and not v.parts)] or found)
 
 
 def _renamed(part: Part, name: str) -> Part:

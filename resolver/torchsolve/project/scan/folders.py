@@ -92,6 +92,8 @@ class Folders(Library):
         category = args[0] if args else keywords.get("folder_name", keywords.get("category"))
         if tail in _GETTERS:
             return text(ROOT + _GETTERS[tail])
+        if tail.startswith("folder_names_and_paths.") and category is None:
+            return self._whole_registry(tail.rpartition(".")[2])
         if category is None:
             return Unknown(tail)
         match tail:
@@ -114,8 +116,6 @@ class Folders(Library):
                 return ListValue([self.listing(category, whole=False), Unknown()], kind="tuple")
             case "folder_names_and_paths.get" | "folder_names_and_paths.setdefault":
                 return self._registered(category, args[1] if len(args) > 1 else NONE)
-            case "folder_names_and_paths.keys" | "folder_names_and_paths.items":
-                return ListValue([], Unknown("category"))
             case _:
                 return Unknown(tail)
 
@@ -161,6 +161,17 @@ class Folders(Library):
         api = "folder_paths.get_folder_paths"
         self.observe(Mechanism.FOLDER_PATHS, api, path=paths, category=category, folder=True)
         return any_of(found)
+
+    def _whole_registry(self, what: str) -> Value:
+        rows: list[Value] = []
+        for name in list(self.folders):
+            row = self._registered(text(name), None)
+            if what == "keys":
+                rows.append(text(name))
+            else:
+                pair = ListValue([text(name), row], kind="tuple")
+                rows.append(pair if what == "items" else row)
+        return ListValue(rows, Unknown("category") if not rows else None)
 
     # Registrations
 

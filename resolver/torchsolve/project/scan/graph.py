@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from torchsolve.project.scan.discovery import discovered, loads_by_variable, path_edits
 from torchsolve.project.scan.imports import Import, imports_of
+from torchsolve.project.scan.interest import Interest, mark_lines
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.tree import folder_of
 
@@ -23,10 +24,12 @@ _DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 class ModuleGraph:
     """The modules of a tree.
 
-    A file's imports are extracted once and its syntax tree may then go.
+    A file's imports and functions are extracted once and its syntax tree may then go.
     """
 
     sources: Sources
+    interest: Interest = field(default_factory=Interest)
+    _marks: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _imports: dict[str, tuple[Import, ...]] = field(default_factory=dict)
     _dynamic: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _edits: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -39,6 +42,12 @@ class ModuleGraph:
         self._extract(path)
         return self._imports[path]
 
+    def marks(self, path: str) -> tuple[int, ...]:
+        """Lines of a file that may handle a model."""
+        if path not in self._marks:
+            self._marks[path] = mark_lines(self.sources.load(path) or b"")
+        return self._marks[path]
+
     def dynamic(self, path: str) -> tuple[str, ...]:
         """Files that a module loads by importlib over names or folders."""
         self._extract(path)
@@ -50,6 +59,7 @@ class ModuleGraph:
         module = self.sources.module(path) or ast.Module(body=[], type_ignores=[])
         self._imports[path] = imports_of(module)
         text = self.sources.load(path) or b""
+        self.interest.add(module, text, self.marks(path))
         self._dynamic[path] = ()
         if b"importlib" in text or b"__import__" in text or b"pkgutil" in text:
             self._dynamic[path] = discovered(module, path, self.sources.files)

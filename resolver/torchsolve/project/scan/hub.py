@@ -122,7 +122,8 @@ class Hub(Folders):
     def pretrained(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
         names = ("pretrained_model_name_or_path", "pretrained_model_name", "model_name_or_path")
-        wanted = argument(args, keywords, 0, *names, "model_id", "repo_id", "pretrained_path")
+        place = 1 if name.startswith("peft.") else 0
+        wanted = argument(args, keywords, place, *names, "model_id", "repo_id", "pretrained_path")
         self._pretrained_at(name, wanted, keywords)
         return Called(name, tuple(args), keywords, self.line)
 
@@ -214,7 +215,7 @@ class Hub(Folders):
                 repos.append(strings.join(text("/"), pieces[2:4]))
             else:
                 urls.append(place)
-        path = text(HUB) if repos else text("~/.cache/cached_path")
+        path = text(HUB) if repos else text(f"{HOME}/.cache/cached_path")
         self.observe(
             Mechanism.LIBRARY,
             "cached_path",

@@ -16,7 +16,7 @@ _MARKS = re.compile(
     rb"|torch\.hub|wget|InferenceSession|FaceAnalysis|YOLO|open_clip|cached_path|pipeline\("
     rb"|from_single_file|SentenceTransformer|WhisperModel|get_model\(|load_model|create_model"
     rb"|load_(?:state_dict_from_url|lora_weights|ip_adapter|textual_inversion|unet|clip)"
-    rb"|load_(?:diffusion_model|controlnet)|__file__"
+    rb"|load_(?:diffusion_model|controlnet)|__file__|hf://"
 )
 _NODES = re.compile(rb"INPUT_TYPES|define_schema|os\.environ")
 
@@ -53,14 +53,16 @@ class Interest:
 
     Attributes:
         short: functions of at most so many lines are run in any case, for what they return.
+        long: the same for those that take nothing: tables, folders.
     """
 
     short: int = 30
+    long: int = 150
     _calls: dict[bytes, set[bytes]] = field(default_factory=dict)
     _marked: set[bytes] = field(default_factory=set)
     _found: frozenset[bytes] | None = None
     _told: dict[str, bool] = field(default_factory=dict)
-    _defined: dict[ast.AST, tuple[frozenset[bytes], bool]] = field(default_factory=dict)
+    _defined: dict[object, tuple[frozenset[bytes], bool]] = field(default_factory=dict)
 
     def add(self, module: ast.Module, data: bytes, marks: tuple[int, ...]) -> None:
         """Learn the functions of a module; ``marks``: its lines that may handle a model."""
@@ -72,14 +74,14 @@ class Interest:
             place = bisect_left(marks, node.lineno)
             marked = place < len(marks) and marks[place] <= end
             self._calls.setdefault(key, set()).update(called)
-            self._defined[node] = (called - _COMMON - {key}, marked)
+            self._defined[_identity(node)] = (called - _COMMON - {key}, marked)
             if marked:
                 self._marked.add(key)
         self._found = None
 
     def has(self, node: ast.AST) -> bool:
         """Whether a function leads to a model."""
-        known = self._defined.get(node)
+        known = self._defined.get(_identity(node))
         if known is None:
             return isinstance(node, ast.FunctionDef) and node.name.encode() in self.found
         called, marked = known
@@ -116,6 +118,13 @@ class Interest:
 
 
 _Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def _identity(node: ast.AST) -> object:
+    """A definition by its name and lines: the node itself would keep the whole tree in memory."""
+    if isinstance(node, _Named):
+        return node.name, node.lineno, node.end_lineno
+    return None
 
 
 def _functions(body: list[ast.stmt]) -> Iterator[tuple[str, _Named]]:

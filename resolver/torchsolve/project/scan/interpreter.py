@@ -9,7 +9,7 @@ from functools import cached_property
 from torchsolve.model.models import Mechanism
 from torchsolve.project.scan import ospath
 from torchsolve.project.scan.graph import ModuleGraph
-from torchsolve.project.scan.interest import Interest, mark_lines, says_node
+from torchsolve.project.scan.interest import says_node
 from torchsolve.project.scan.sinks import Sinks
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.scan.state import Bounds, Frame, OutOfStepsError
@@ -39,9 +39,7 @@ class Interpreter(Sinks):
         bounds: Bounds | None = None,
     ) -> None:
         super().__init__(sources, graph, home, folders, bounds)
-        self.interest = Interest()
-        self.known: set[str] = set()
-        self.marked: dict[str, tuple[int, ...]] = {}
+        self.interest = graph.interest
         self._folders: frozenset[str] | None = None
 
     @property
@@ -60,25 +58,9 @@ class Interpreter(Sinks):
                 folder = folder.rpartition("/")[0]
         return frozenset(found)
 
-    def learn(self, file: str) -> None:
-        """Take a module's functions into the interest."""
-        if file not in self.known:
-            self.known.add(file)
-            module = self.sources.module(file)
-            if module is not None:
-                data = self.sources.load(file) or b""
-                self.interest.add(module, data, self.marks(file))
-
-    def marks(self, file: str) -> tuple[int, ...]:
-        """Lines of a file that may handle a model."""
-        known = self.marked.get(file)
-        if known is None:
-            known = self.marked[file] = mark_lines(self.sources.load(file) or b"")
-        return known
-
     def must_run(self, file: str) -> bool:
         """Whether a module has to run because of what it does, not of what others ask of it."""
-        return bool(self.marks(file)) or says_node(self.sources.load(file) or b"")
+        return bool(self.graph.marks(file)) or says_node(self.sources.load(file) or b"")
 
     def module(self, file: str) -> Scope:
         """The names of a module of the tree; it runs when it is first asked for."""

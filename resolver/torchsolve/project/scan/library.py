@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from itertools import product
@@ -11,7 +10,7 @@ from itertools import product
 from torchsolve.project.scan import ospath, strings
 from torchsolve.project.scan.builtin import Builtins
 from torchsolve.project.scan.containers import dict_method, formatted, list_method
-from torchsolve.project.scan.parsed import from_json, split_url
+from torchsolve.project.scan.parsed import from_config, split_url
 from torchsolve.project.scan.texts import joined
 from torchsolve.project.scan.values import (
     HOME,
@@ -49,7 +48,7 @@ _READS = frozenset(
         *("toml.load", "tomllib.load", "omegaconf.OmegaConf.load", "OmegaConf.load"),
     }
 )
-_JSON_LIMIT = 500_000
+_CONFIG_LIMIT = 200_000
 
 
 class Library(Builtins):
@@ -162,6 +161,7 @@ class Library(Builtins):
     def exists(self, path: Value) -> Value:
         """Whether a path exists: known only for files of the tree and configs beside them."""
         self.checks.append(path)
+        self.looked.extend(t for t in self.texts(path) if t.literal is not None)
         answers = {self._exists(t) for t in self.texts(path)}
         return Const(answers.pop()) if len(answers) == 1 and None not in answers else Unknown()
 
@@ -315,11 +315,10 @@ class Library(Builtins):
             return Unknown("config", "config")
         inside = self.inside(path)
         data = self.sources.load(inside) if inside in self.sources.all_paths else None
-        if data is not None and inside and inside.endswith(".json") and len(data) < _JSON_LIMIT:
-            try:
-                return from_json(json.loads(data))
-            except (ValueError, RecursionError):
-                pass
+        if data is not None and inside and len(data) < _CONFIG_LIMIT:
+            known = from_config(inside, data)
+            if known is not None:
+                return known
         name = ospath.base_name(path).literal or "config"
         return Unknown(f"{name}:", "config")
 

@@ -111,9 +111,12 @@ def path_attribute(path: Text, name: str) -> Value | None:
             return PathValue(directory(normal(path)))
         case "parents":
             found = normal(path)
+            open_name = any(hole.kind == "user" for hole in base_name(found).holes)
             steps: list[Value] = []
-            for _ in range(8):
+            for up in range(8):
                 found = directory(found)
+                if up and open_name:  # a name out of a listing may have folders of its own
+                    found = Text((Hole("folder around it"),), path.marks)
                 steps.append(PathValue(found))
             return ListValue(steps)
         case "name":

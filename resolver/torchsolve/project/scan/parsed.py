@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
+
+import yaml
 
 from torchsolve.project.scan.values import (
     Const,
@@ -30,6 +33,18 @@ def split_url(value: Value) -> Value:
     for name in ("scheme", "netloc", "path", "query", "fragment"):
         found.parts[name] = text(getattr(parts, name), value.marks)
     return found
+
+
+def from_config(path: str, data: bytes) -> Value | None:
+    """What a JSON or YAML file of the tree holds; None where it cannot be told."""
+    try:
+        if path.endswith(".json"):
+            return from_json(json.loads(data))
+        if path.endswith((".yaml", ".yml")):
+            return from_json(yaml.safe_load(data))
+    except (ValueError, RecursionError, yaml.YAMLError):
+        return None
+    return None
 
 
 def from_json(value: object) -> Value:

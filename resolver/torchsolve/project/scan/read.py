@@ -34,19 +34,19 @@ _RANK = {
 }
 
 
-def scan_tree(tree: Tree | Sources, name: str, day: dt.date | None = None) -> ModelScan:
+def scan_tree(tree: Tree | ModuleGraph, name: str, day: dt.date | None = None) -> ModelScan:
     """Where a node loads its models from; nothing of it is run.
 
     Args:
-        tree: its files, or its sources where others read them too.
+        tree: its files, or its modules where others read them too.
         name: of its folder under ``custom_nodes``.
         day: of the ComfyUI that it runs in: its categories depend on it; None for the newest.
     """
-    sources = tree if isinstance(tree, Sources) else Sources(tree)
+    graph = tree if isinstance(tree, ModuleGraph) else ModuleGraph(Sources(tree))
     facts = load_facts()
     gates = {row.repo: row.gated for row in facts.models}
     with _without_collection():
-        found = scan_models(sources, ModuleGraph(sources), name, facts.folders.on(day))
+        found = scan_models(graph, name, facts.folders.on(day))
     return replace(found, sites=tuple(_gated(site, gates) for site in found.sites))
 
 

@@ -18,20 +18,21 @@ Folders = Mapping[str, tuple[Sequence[str], Sequence[str]]]
 _NO_NODE = re.compile(r"(^|/)(tests?|\.github)/|(^|/)(test_\w+|conftest|setup)\.py$")
 
 
-def scan_models(sources: Sources, graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
+def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
     """Read a node's source for where its models lie and come from. Nothing of it is run.
 
     Args:
         name: of the node's folder under ``custom_nodes``.
         folders: category → folders below ComfyUI's root and extensions (``matrices/``).
     """
+    sources = graph.sources
     sources.prefetch(sources.files)
     reached = graph.reachable(graph.entries())
     installed = graph.reachable(graph.installers())
     machine = Interpreter(sources, graph, f"{ROOT}/custom_nodes/{name}", folders)
-    wanted = [p for p in sources.files if not _NO_NODE.search(p) and machine.marks(p)]
+    wanted = [p for p in sources.files if not _NO_NODE.search(p) and graph.marks(p)]
     for file in (*reached, *installed, *wanted):
-        machine.learn(file)
+        graph.imports(file)  # learns its functions
     runner = Runner(machine)
     runner.modules(list(graph.entries()), "import")
     live = [p for p in reached if machine.must_run(p)]
@@ -47,7 +48,7 @@ def scan_models(sources: Sources, graph: ModuleGraph, name: str, folders: Folder
         name, sources.all_paths, machine.tree_folders, everything, _named(sources, everything)
     )
     return ModelScan(
-        sites(machine.observations, machine.extended, tree),
+        sites(machine.observations, machine.extended, machine.looked, tree),
         tuple(sorted(sources.unread.items())),
         tuple(dict.fromkeys(machine.unfinished)),
         len(sources.files),

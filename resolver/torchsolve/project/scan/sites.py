@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torchsolve.model.models import Choice, Mechanism, ModelSite, Reach
 from torchsolve.project.scan.observation import Observation
@@ -62,16 +62,49 @@ class Tree:
 
 
 def sites(
-    seen: Iterable[Observation], extended: frozenset[str] | set[str], tree: Tree
+    seen: Iterable[Observation], extended: set[str], looked: Iterable[Text], tree: Tree
 ) -> tuple[ModelSite, ...]:
-    """Every site, in order of file and line."""
+    """Every site, in order of file and line.
+
+    Args:
+        extended: joins that are only the base of others.
+        looked: paths whose existence was asked.
+    """
     kept = [o for o in seen if o.chain and not _is_nothing(o)]
     joins = [o for o in kept if o.mechanism is Mechanism.MODELS_DIR]
     others = [o for o in kept if o.mechanism is not Mechanism.MODELS_DIR]
     groups = [*placed(others), *joined_paths(joins, others, extended)]
     found = [site for group in groups if (site := _site(group, tree)) is not None]
-    unique = {(s.file, s.line, s.api, s.path): s for s in found}
+    ends = _ends(looked)
+    found = [_with_ends(site, ends) for site in found]
+    said = {(s.file, s.line, s.path) for s in found if s.mechanism is not Mechanism.MODELS_DIR}
+    unique = {
+        (s.file, s.line, s.api, s.path): s
+        for s in found
+        if s.mechanism is not Mechanism.MODELS_DIR or (s.file, s.line, s.path) not in said
+    }
     return tuple(sorted(unique.values(), key=lambda s: (s.file, s.line, s.api, s.path or "")))
+
+
+def _ends(looked: Iterable[Text]) -> dict[tuple[str, str], list[str]]:
+    """(join, path) → suffixes that are put behind the path before anything asks for it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for value in looked:
+        stem, dot, end = path_of(value).rpartition(".")
+        for kind, join in value.marks:
+            if kind == "join" and dot and "/" not in end:
+                ends = found.setdefault((join, stem), [])
+                ends += [] if end in ends else [end]
+    return found
+
+
+def _with_ends(site: ModelSite, ends: dict[tuple[str, str], list[str]]) -> ModelSite:
+    """A path that is only the stem of files: ``models/x/w.{json,safetensors}``."""
+    known = ends.get((f"{site.file}:{site.line}", site.path or ""))
+    if site.mechanism is not Mechanism.MODELS_DIR or not known:
+        return site
+    whole = f"{site.path}.{{{','.join(known)}}}" if len(known) > 1 else f"{site.path}.{known[0]}"
+    return replace(site, path=whole, paths=tuple(f"{site.path}.{end}" for end in known))
 
 
 def _is_nothing(seen: Observation) -> bool:

@@ -47,6 +47,7 @@ class Sources:
     _trees: OrderedDict[str, ast.Module] = field(default_factory=OrderedDict)
     _kept: int = 0
     _parsed: int = 0
+    _seen: set[str] = field(default_factory=set)
 
     @property
     def all_paths(self) -> frozenset[str]:
@@ -98,7 +99,8 @@ class Sources:
         return self._parse(path, data)
 
     def _parse(self, path: str, data: bytes) -> ast.Module | None:
-        self._parsed += len(data)
+        self._parsed += 0 if path in self._seen else len(data)
+        self._seen.add(path)
         if self._parsed > self.limits.parsed:
             self.unread[path] = f"more than {self.limits.parsed:,} bytes of source: not reached"
             return None

@@ -14,6 +14,7 @@ from torchsolve.project.scan.values import (
     FunctionValue,
     Instance,
     Scope,
+    Text,
     Unknown,
     Value,
 )
@@ -49,8 +50,8 @@ class Bounds:
         depth: calls inside calls.
     """
 
-    steps: int = 40_000
-    total: int = 900_000
+    steps: int = 20_000
+    total: int = 400_000
     depth: int = 14
     unroll: int = 48
 
@@ -89,6 +90,7 @@ class State:
         self.entry = ""
         self.folders = {name: (list(d), list(e)) for name, (d, e) in folders.items()}
         self.classes: list[ClassValue] = []
+        self.looked: list[Text] = []
         self.extended: set[str] = set()
         self.results: dict[object, tuple[Value, Sequence[Value], Mapping[str, Value]]] = {}
         self.mattering: dict[ast.expr, bool] = {}

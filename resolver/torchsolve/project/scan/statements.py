@@ -296,9 +296,13 @@ class Statements(Binding):
         return found
 
     def _never(self, node: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> bool:
-        """Whether a handler for ImportError stands below imports that are always there."""
+        """Whether a handler stands below imports that are always there.
+
+        One for any error counts only where the body asks ``folder_paths`` for a place: it is for
+        running outside of ComfyUI.
+        """
         if not _of_imports(handler):
-            return False
+            return _places_only(node.body)
         names = [
             n for s in node.body if isinstance(s, ast.Import | ast.ImportFrom) for n in _tops(s)
         ]
@@ -363,6 +367,16 @@ class Statements(Binding):
 def _names(test: ast.expr) -> list[str]:
     found = (n.id for n in ast.walk(test) if isinstance(n, ast.Name))
     return list(dict.fromkeys(found))
+
+
+def _places_only(body: list[ast.stmt]) -> bool:
+    imported = any(
+        isinstance(s, ast.Import) and any(a.name == "folder_paths" for a in s.names) for s in body
+    )
+    calls = (ast.unparse(n.func) for s in body for n in ast.walk(s) if isinstance(n, ast.Call))
+    return imported and not any(
+        word in call for call in calls for word in ("full_path", "open", "load", "download")
+    )
 
 
 def _breaks(node: ast.While) -> bool:

@@ -18,6 +18,7 @@ from torchsolve.project.scan.values import (
     Hole,
     Instance,
     ListValue,
+    Part,
     PathValue,
     Text,
     Unknown,
@@ -129,10 +130,19 @@ def sliced(value: Value, at: slice) -> Value:
     match value:
         case Text() if value.literal is not None:
             return text(value.literal[at], value.marks)
+        case Text(parts, marks) if _cuts_head(parts, at):
+            return Text(tuple(p for p in (str(parts[0])[at], *parts[1:]) if p != ""), marks)
         case ListValue(items=items, rest=rest, kind=kind):
             return ListValue(items[at], rest, kind)
         case _:
             return Unknown(marks=marks_of(value))
+
+
+def _cuts_head(parts: tuple[Part, ...], at: slice) -> bool:
+    """Whether a slice takes away known characters from the start, and no more."""
+    first = parts[0] if parts else None
+    inside = isinstance(at.start, int) and isinstance(first, str) and 0 <= at.start <= len(first)
+    return inside and at.stop is None and at.step is None
 
 
 def percent(pattern: Text, values: Value) -> Value:
