@@ -8,6 +8,9 @@ from typing import Any
 SIZE = 100_000
 """Characters of a text, or items of a list, that an evaluation may build."""
 
+ITEMS = 5_000
+"""Items that a list may grow to."""
+
 _WIDTH = re.compile(r"\d{5,}")
 
 
@@ -35,4 +38,4 @@ def text_fits(owner: str, name: str, arguments: list[Any]) -> bool:
 def list_fits(owner: list[Any], name: str, arguments: list[Any]) -> bool:
     """Whether a list stays small."""
     more = arguments[0] if name == "extend" and arguments else ()
-    return len(owner) + (len(more) if isinstance(more, list | tuple | dict | set) else 1) <= SIZE
+    return len(owner) + (len(more) if isinstance(more, list | tuple | dict | set) else 1) <= ITEMS

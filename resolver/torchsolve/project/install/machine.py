@@ -102,6 +102,7 @@ class Machine(Statements):
                 named[keyword.arg] = value
             elif isinstance(value, dict):
                 named |= {str(key): item for key, item in value.items()}
+        self.step(sum(len(a) for a in arguments if isinstance(a, list | tuple | dict)) // 200)
         if isinstance(function, ast.Attribute):
             owner = self.expressions.value(function.value, scope)
             if not isinstance(owner, External | Local | Class | Config):
