@@ -109,6 +109,39 @@ def test_a_release_is_read_from_its_wheel(server: IndexServer, tmp_path: Path) -
     assert atlas.cuda_first("cudaFree") == ("libcudart.so.12", Version("12.4.127"))
 
 
+def test_an_extension_tells_what_it_read_and_reads_nothing_twice(
+    server: IndexServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server:
+        assert _build(server, tmp_path, "extend") == 0
+        first, told = _files(tmp_path), capsys.readouterr().out
+        shutil.rmtree(tmp_path / "work")
+        asked = len(_fetched(server))
+        assert _build(server, tmp_path, "extend") == 0
+        # Who has the atlas but no records of its making.
+        assert len(_fetched(server)) == asked
+    assert "torch 9.0.0 (cu126), torch 9.1.0 (cu126), nvidia-cuda-runtime-cu12 12.4.127" in told
+    assert "2 torch releases, 9.0.0 to 9.1.0" in told
+    assert "nothing new" in capsys.readouterr().out
+    assert _files(tmp_path) == first
+
+
+def _fetched(server: IndexServer) -> list[str]:
+    return [path for path in server.paths() if path.endswith(".whl")]
+
+
+def test_an_index_without_torch_and_a_folder_that_cannot_be(
+    server: IndexServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with IndexServer({}) as empty:
+        assert _build(empty, tmp_path, "extend") == 2
+    assert "no-such-release" in capsys.readouterr().err
+    (tmp_path / "work").touch()
+    with server:
+        assert _build(server, tmp_path, "extend") == 2
+    assert "cannot-write" in capsys.readouterr().err
+
+
 def test_the_same_wheels_give_the_same_bytes(server: IndexServer, tmp_path: Path) -> None:
     with server:
         assert _build(server, tmp_path / "1", "build", "9.0.0", "9.1.0", "--jobs", "1") == 0

@@ -19,6 +19,7 @@ from typing import IO, Protocol, TypeVar, cast
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from torchsolve.abi.cuda_names import CudaNames
 from torchsolve.abi.lines import Lines
 from torchsolve.abi.record import (
     CudaRecord,
@@ -135,22 +136,33 @@ def build(
     return found
 
 
-def cuda_tables(shop: Workshop) -> tuple[CudaRecord, ...]:
-    """Reads every version of the packages of ``CUDA_PACKAGES`` that the index has."""
+def cuda_tables(shop: Workshop, known: CudaNames) -> tuple[CudaRecord, ...]:
+    """Reads the versions of the packages of ``CUDA_PACKAGES`` that are not known yet."""
     shop.work.mkdir(parents=True, exist_ok=True)
     files = [
         file
         for package in CUDA_PACKAGES
         for version in {f.version for f in _wheels(package, shop.source)}
-        if (file := _newest(package, f"=={version}", shop.source))
+        if known.brings(package, version) is None
+        and (file := _newest(package, f"=={version}", shop.source))
     ]
     with ThreadPoolExecutor(shop.jobs) as pool:
-        return tuple(pool.map(lambda file: _cuda(file, shop), files))
+        return tuple(pool.map(lambda file: _told(_cuda(file, shop), shop), files))
+
+
+def _told(record: CudaRecord, shop: Workshop) -> CudaRecord:
+    shop.say(f"{record.package} {record.version}: {len(record.libraries)} libraries")
+    return record
 
 
 def torch_releases(source: Source) -> tuple[Version, ...]:
-    """Releases that the index has a wheel of, oldest first; pre-releases are none."""
+    """Releases that the index has a wheel of, oldest first; pre-releases are none.
+
+    Raises UsageError ``no-such-release`` where it has none at all.
+    """
     found = {Version(file.version.public) for file in _wheels("torch", source)}
+    if not found:
+        raise _no_wheel("torch")
     return tuple(sorted(version for version in found if not version.is_prerelease))
 
 
@@ -164,9 +176,14 @@ def torch_file(version: Version, source: Source, cuda: CudaTag | None = None) ->
     ]
     if not files:
         build = f"torch {version}" + (f" for {cuda}" if cuda else "")
-        message = f"the index has no wheel of {build} for Linux on x86_64 and Python {_PYTHON}"
-        raise UsageError("no-such-release", message, origin=str(version))
+        raise _no_wheel(build)
     return max(files, key=lambda file: parse(file.filename).build)
+
+
+def _no_wheel(build: str) -> UsageError:
+    message = f"the index has no wheel of {build} for Linux on x86_64 and Python {_PYTHON}"
+    hint = "look at the release, and at --index"
+    return UsageError("no-such-release", message, origin=build, hint=hint)
 
 
 def _wheels(name: str, source: Source) -> list[IndexFile]:

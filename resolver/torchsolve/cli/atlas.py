@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torchsolve.index.client import IndexClient
     from torchsolve.index.http import Http
     from torchsolve.model.package import IndexFile
+    from torchsolve.report.screen import Screen
 
 app = typer.Typer(
     help="Build, extend, show and check the atlas of torch's binary interface.",
@@ -102,6 +103,8 @@ def extend(
     known = Atlas(folder).releases if (folder / BUILDS).exists() else ()
     with _source(settings, index, None) as source:
         new = [v for v in torch_releases(source) if v >= OLDEST and v not in known]
+        for version in new:
+            view.say(f"torch {version} is new")
         shop = _workshop(source, settings, view, work, jobs, compiler)
         _write(new, shop, folder, None, view, cuda_names=True)
 
@@ -211,6 +214,7 @@ def _workshop(
     from torchsolve.abi.atlas_build import Workshop
 
     folder = work or settings.cache_dir / "atlas"
+    _make(folder)
     return Workshop(source, folder, jobs=jobs, compiler=compiler, say=view.say)
 
 
@@ -230,23 +234,52 @@ def _write(
     from torchsolve.abi.lines import FILE, dump_lines, read_lines
     from torchsolve.abi.table import files_of, read_table
 
-    table = read_table(folder)
+    table, names = read_table(folder), read_cuda_names(folder)
     new = [(build_of(built, default=cuda is None), built) for built in read(versions, shop, cuda)]
-    files = files_of(with_builds(table, new)) if new else {}
-    records = [record for _, built in new for record in built.cuda]
-    records += cuda_tables(shop) if cuda_names else ()
-    files[CUDA] = dump_cuda(with_records(read_cuda_names(folder), records))
+    extra = cuda_tables(shop, names) if cuda_names else ()
+    after = with_builds(table, new)
+    files = files_of(after) if new else {}
+    if new or extra:
+        records = [record for _, built in new for record in built.cuda]
+        files[CUDA] = dump_cuda(with_records(names, [*records, *extra]))
     if new and cuda is None:
         lines = read_lines(folder.parent / FILE)
         known = {version: lines.of(version) for version in lines.releases}
         read_now = {Version(built.torch.version): built.lines for _, built in new}
         files[f"../{FILE}"] = dump_lines({**known, **read_now})
     for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _make((folder / name).parent)
         replace_file(folder / name, content)
     if view.as_json:
         rows = [_brief(build) for build, _ in new]
         print_json({"schema": "torchsolve.facts/1", "table": "atlas", "rows": rows})
+    else:
+        brought = [f"{record.package} {record.version}" for record in extra]
+        view.show(_closing([build for build, _ in new], brought, after.builds, folder))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        hint = "name another folder"
+        raise UsageError("cannot-write", why, origin=str(folder), hint=hint) from error
+
+
+def _closing(
+    new: Sequence[Build], brought: Sequence[str], builds: Sequence[Build], folder: Path
+) -> Screen:
+    """What was read, what there is now, and where."""
+    from torchsolve.report.screen import Block, row
+
+    read_now = [f"torch {build.version} ({build.cuda})" for build in new]
+    lines = [row("read", ", ".join([*read_now, *brought]) or "nothing: the index has nothing new")]
+    versions = sorted({build.version for build in builds}, key=Version)
+    span = f", {versions[0]} to {versions[-1]}" if versions else ""
+    lines.append(row("atlas", f"{len(versions)} torch releases{span}"))
+    lines += [row("written", str(folder))] if read_now or brought else []
+    return (Block(tuple(lines), indent=0),)
 
 
 def _rows(atlas: Atlas, key: str | None) -> list[dict[str, Any]]:
