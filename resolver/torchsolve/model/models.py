@@ -58,6 +58,7 @@ class ModelSite:
         guard: the existence check that keeps the download from happening.
         trap: what goes wrong with that check.
         risk: ``trust_remote_code`` and the like.
+        snippet: the lines that build the path, as they stand in the file.
     """
 
     file: str
@@ -80,6 +81,7 @@ class ModelSite:
     risk: str | None = None
     why: str | None = None
     gated: str | bool | None = None
+    snippet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from torchsolve.model.models import Choice, Mechanism, ModelScan, ModelSite, Rea
 from torchsolve.model.project import ModelFile
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.scan import scan_models
+from torchsolve.project.scan.snippets import with_snippets
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.tree import Tree
 
@@ -47,7 +48,8 @@ def scan_tree(tree: Tree | ModuleGraph, name: str, day: dt.date | None = None) -
     gates = {row.repo: row.gated for row in facts.models}
     with _without_collection():
         found = scan_models(graph, name, facts.folders.on(day))
-    return replace(found, sites=tuple(_gated(site, gates) for site in found.sites))
+    sites = tuple(_gated(site, gates) for site in found.sites)
+    return replace(found, sites=with_snippets(sites, graph.sources.load))
 
 
 def _gated(site: ModelSite, gates: dict[str, str | bool | None]) -> ModelSite:
@@ -74,13 +76,14 @@ def model_files(sites: Iterable[ModelSite]) -> tuple[ModelFile, ...]:
     A site that fetches says more than one that opens; what is dead, bundled, a registration, a
     listing or not decided asks for nothing.
     """
-    best: dict[str, tuple[int, ModelFile]] = {}
+    best: dict[tuple[str, str | None], tuple[int, ModelFile]] = {}
     for site in sites:
         rank = _RANK.get(site.mechanism)
         if rank is None or not _asks(site):
             continue
         for file in _files(site):
-            key = file.path.rstrip("/")
+            # A cache holds many repositories: its path alone is no place.
+            key = file.path.rstrip("/"), file.repo if file.path.startswith("<") else None
             if key not in best or rank < best[key][0]:
                 best[key] = (rank, file)
     return tuple(file for _, file in best.values())
@@ -107,6 +110,10 @@ def _files(site: ModelSite) -> Iterator[ModelFile]:
             gated=site.gated,
             required=site.choice is Choice.FIXED and not _OPEN.search(place),
             note=site.trap or site.risk,
+            revision=site.revision,
+            allow=site.allow_patterns,
+            ignore=site.ignore_patterns,
+            snippet=site.snippet,
         )
 
 

@@ -1,0 +1,47 @@
+"""The source lines of a site, for a reader who wants to see why a path is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from torchsolve.model.models import ModelSite
+
+_BEFORE = 3
+_WIDEST = 200
+
+
+def with_snippets(
+    sites: Iterable[ModelSite], load: Callable[[str], bytes | None]
+) -> tuple[ModelSite, ...]:
+    """The sites, each with its line and those before it in the same block."""
+    texts: dict[str, list[str]] = {}
+
+    def lines(path: str) -> list[str]:
+        if path not in texts:
+            texts[path] = (load(path) or b"").decode("utf-8", "replace").splitlines()
+        return texts[path]
+
+    return tuple(replace(site, snippet=snippet(lines(site.file), site.line)) for site in sites)
+
+
+def snippet(lines: list[str], line: int) -> str | None:
+    """At most four lines that end with the given one (1-based); None where it is not there."""
+    if not 1 <= line <= len(lines):
+        return None
+    depth = _depth(lines[line - 1])
+    first = line - 1
+    while first > max(0, line - 1 - _BEFORE) and _belongs(lines[first - 1], depth):
+        first -= 1
+    shown = [text[:_WIDEST].rstrip() for text in lines[first:line]]
+    return "\n".join(text for text in shown if text) or None
+
+
+def _belongs(text: str, depth: int) -> bool:
+    """Of the same block, or a line that opens it; no blank line and no new definition."""
+    words = text.split()
+    return bool(words) and words[0] not in ("def", "class", "async", "@") and _depth(text) <= depth
+
+
+def _depth(text: str) -> int:
+    return len(text) - len(text.lstrip())

@@ -1,0 +1,81 @@
+"""Source lines that stand under a loading site in the README of a plan."""
+
+from __future__ import annotations
+
+import pytest
+
+from torchsolve.model.models import Choice, Mechanism, ModelSite, Reach
+from torchsolve.project.scan.read import model_files
+from torchsolve.project.scan.snippets import snippet
+
+LINES = """\
+class Loader:
+    def load(self, name):
+        root = folder_paths.models_dir
+
+        base = os.path.join(root, "acme")
+        if not os.path.exists(base):
+            path = os.path.join(base, name)
+            return torch.load(path)
+""".splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        (8, 'base = os.path.join(root, "acme")'),
+        (3, "root = folder_paths.models_dir"),
+        (1, "class Loader:"),
+    ],
+)
+def test_the_lines_of_the_block_before_it(line: int, first: str) -> None:
+    found = snippet(LINES, line)
+    assert found is not None
+    assert found.splitlines()[0].strip() == first
+    assert found.splitlines()[-1] == LINES[line - 1]
+
+
+@pytest.mark.parametrize("line", [0, 9, -1, 4])
+def test_a_line_that_says_nothing(line: int) -> None:
+    assert snippet(LINES, line) is None
+
+
+def _site(repo: str, **changes: object) -> ModelSite:
+    values: dict[str, object] = {
+        "file": "nodes.py",
+        "line": 7,
+        "mechanism": Mechanism.SNAPSHOT_DOWNLOAD,
+        "api": "huggingface_hub.snapshot_download",
+        "path": "<hf-cache>",
+        "decided": True,
+        "choice": Choice.FIXED,
+        "reach": Reach.NODE,
+        "repos": (repo,),
+    }
+    return ModelSite(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_cache_holds_more_than_one_repository() -> None:
+    found = model_files([_site("acme/a"), _site("acme/b"), _site("acme/a", line=9)])
+    assert [(file.repo, file.site) for file in found] == [
+        ("acme/a", "nodes.py:7"),
+        ("acme/b", "nodes.py:7"),
+    ]
+
+
+def test_patterns_revision_and_lines_reach_the_plan() -> None:
+    site = _site(
+        "acme/a",
+        path="models/a/",
+        revision="v1",
+        allow_patterns=("*.json",),
+        ignore_patterns=("*.bin",),
+        snippet="x = 1",
+    )
+    (file,) = model_files([site])
+    assert (file.revision, file.allow, file.ignore, file.snippet) == (
+        "v1",
+        ("*.json",),
+        ("*.bin",),
+        "x = 1",
+    )
