@@ -115,7 +115,7 @@ def _with_weights(resolution: Resolution, context: Context, client: IndexClient)
     plan, recorded = resolution.plan, context.settings.weights != "bake"
     if recorded and all(project.kind is ProjectKind.SAMPLE for project in context.projects):
         return resolution
-    if plan is None or not any(weight.repo or weight.url for weight in plan.weights):
+    if plan is None or not plan.weights:
         return resolution
     from torchsolve.weights import describe
 

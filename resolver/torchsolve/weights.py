@@ -65,7 +65,13 @@ def _placed(weight: ModelFile, endpoint: str) -> ModelFile:
 
 
 def _claimed(weight: ModelFile, rows: dict[str, ModelRow]) -> ModelFile:
-    """What ``matrices/`` knows of a repository, where nothing better is known."""
+    """What ``matrices/`` knows of a repository, where nothing better is known.
+
+    A path that no code fetches may name its repository all the same: ``models/ORG/NAME/…``.
+    """
+    if weight.repo is None and weight.url is None:
+        named = (repo for repo in rows if f"/{repo}/" in f"/{weight.path.rstrip('/')}/")
+        weight = replace(weight, repo=next(named, None))
     row = rows.get(weight.repo or "")
     if row is None:
         return weight

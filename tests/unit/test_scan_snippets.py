@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from torchsolve.model.models import Choice, Mechanism, ModelSite, Reach
@@ -79,3 +81,45 @@ def test_patterns_revision_and_lines_reach_the_plan() -> None:
         ("*.bin",),
         "x = 1",
     )
+
+
+def test_a_call_is_shown_to_its_end() -> None:
+    text = ["x = 1", "get(", "    repo=x,", ")", "y = 2"]
+    assert snippet(text, 2) == "x = 1\nget(\n    repo=x,\n)"
+
+
+def _opened(path: str, line: int) -> ModelSite:
+    changes = {"mechanism": Mechanism.MODELS_DIR, "path": path, "repos": (), "line": line}
+    return _site("acme/a", **changes)
+
+
+def test_what_comes_with_something_else_is_not_asked_for_twice() -> None:
+    found = model_files(
+        [
+            _site("acme/a", path="models/acme/a/"),
+            _opened("models/acme/a/vae/vae.safetensors", 8),
+            _opened("models/face", 9),
+            _opened("models/face/model.safetensors", 10),
+            _opened("models/other/dec", 11),
+            _opened("models/other/dec.json", 12),
+            _opened("models/other/decoy.json", 13),
+        ]
+    )
+    assert [file.path for file in found] == [
+        "models/acme/a/",
+        "models/face/model.safetensors",
+        "models/other/dec.json",
+        "models/other/decoy.json",
+    ]
+
+
+def test_torch_hub_is_github() -> None:
+    site = _site("acme/net", mechanism=Mechanism.TORCH_HUB, path="<torch-hub>/")
+    (file,) = model_files([site])
+    assert (file.repo, file.url) == (None, "https://github.com/acme/net")
+
+
+def test_a_list_of_one_is_no_choice() -> None:
+    one = _site("acme/a", path="models/a/", choice=Choice.ENUM)
+    two = replace(one, path="models/{b,c}/", paths=("models/b/", "models/c/"))
+    assert [file.required for file in model_files([one, two])] == [True, False, False]

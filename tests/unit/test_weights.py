@@ -128,6 +128,20 @@ def test_tables_tell_access_where_the_hub_does_not(
     assert found.notes == (f"{said}the model hub answered 404 for {MIRROR}",)
 
 
+def test_a_path_may_name_the_repository_that_no_code_fetches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As nodes.py:227 of visualbruno/ComfyUI-Trellis2 opens it.
+    opened = ModelFile(f"models/{GATED}/model.safetensors", "nodes.py:7", "models_dir")
+    other = ModelFile("models/acme/model.safetensors", "nodes.py:8", "models_dir")
+    original = FakeRepo({"model.safetensors": UNET, "config.json": b"{}"}, gated="manual")
+    with HubServer({GATED: original}) as server:
+        found = described(server, tmp_path, monkeypatch, opened, other).weights
+    assert (found[0].repo, found[0].gated) == (GATED, "manual")
+    assert [file.name for file in found[0].files] == ["model.safetensors"]
+    assert found[1] == other
+
+
 def test_a_hub_out_of_reach_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with HubServer({}) as server:
         pass

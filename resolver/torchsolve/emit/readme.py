@@ -108,8 +108,8 @@ def _weight_source(weight: ModelFile) -> str:
 
 
 def _load_line(plan: Plan, weight: ModelFile) -> str:
-    note = f" {markdown(weight.note)}" if weight.note else ""
-    return f"- {_site(plan, weight.site)} by {code(weight.mechanism)}: {code(weight.path)}.{note}"
+    note = f"; {markdown(weight.note)}" if weight.note else ""
+    return f"- {_site(plan, weight.site)} by {code(weight.mechanism)}: {code(weight.path)}{note}"
 
 
 def _site(plan: Plan, site: str) -> str:

@@ -182,8 +182,8 @@ def _has_place(plan: Plan, path: str) -> bool:
 
 
 def _why_not(weight: ModelFile) -> str:
-    if weight.path.startswith(HUB_CACHE):
-        return "the node downloads it at its first use, into the cache"
+    if weight.path.startswith("<") and (weight.repo or weight.url):
+        return "the node downloads it at its first use, into a cache"
     if weight.mechanism == "bundled":
         return "part of the project"
     if not _is_decided(weight):

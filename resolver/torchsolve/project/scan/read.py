@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from torchsolve.facts.load import load_facts
 from torchsolve.model.models import Choice, Mechanism, ModelScan, ModelSite, Reach
 from torchsolve.model.project import ModelFile
+from torchsolve.project.scan.covered import without_covered
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.scan import scan_models
 from torchsolve.project.scan.snippets import with_snippets
@@ -86,7 +87,7 @@ def model_files(sites: Iterable[ModelSite]) -> tuple[ModelFile, ...]:
             key = file.path.rstrip("/"), file.repo if file.path.startswith("<") else None
             if key not in best or rank < best[key][0]:
                 best[key] = (rank, file)
-    return tuple(file for _, file in best.values())
+    return without_covered([file for _, file in best.values()])
 
 
 def _asks(site: ModelSite) -> bool:
@@ -101,20 +102,26 @@ def _files(site: ModelSite) -> Iterator[ModelFile]:
         repo = site.repos[index if paired else 0] if paired or len(site.repos) == 1 else None
         url = _url_of(site, place)
         hub = _HUB_FILE.match(url) if url else None
+        is_github = site.mechanism is Mechanism.TORCH_HUB
         yield ModelFile(
             path=place,
             site=f"{site.file}:{site.line}",
             mechanism=site.mechanism.value,
-            repo=repo or (hub[1] if hub else None),
-            url=url,
+            repo=None if is_github else repo or (hub[1] if hub else None),
+            url=f"https://github.com/{repo}" if is_github and repo else url,
             gated=site.gated,
-            required=site.choice is Choice.FIXED and not _OPEN.search(place),
+            required=_is_only(site, places) and not _OPEN.search(place.lstrip("<")),
             note=site.trap or site.risk,
             revision=site.revision,
             allow=site.allow_patterns,
             ignore=site.ignore_patterns,
             snippet=site.snippet,
         )
+
+
+def _is_only(site: ModelSite, places: Sequence[str]) -> bool:
+    """Whether nobody chooses: a list of one entry is no choice."""
+    return site.choice is Choice.FIXED or (site.choice is Choice.ENUM and len(places) == 1)
 
 
 def _url_of(site: ModelSite, place: str) -> str | None:

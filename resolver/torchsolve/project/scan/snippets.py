@@ -8,6 +8,7 @@ from dataclasses import replace
 from torchsolve.model.models import ModelSite
 
 _BEFORE = 3
+_AFTER = 6
 _WIDEST = 200
 
 
@@ -26,15 +27,24 @@ def with_snippets(
 
 
 def snippet(lines: list[str], line: int) -> str | None:
-    """At most four lines that end with the given one (1-based); None where it is not there."""
+    """The given line (1-based) to the end of its call, and what precedes it; None if not there."""
     if not 1 <= line <= len(lines):
         return None
     depth = _depth(lines[line - 1])
     first = line - 1
     while first > max(0, line - 1 - _BEFORE) and _belongs(lines[first - 1], depth):
         first -= 1
-    shown = [text[:_WIDEST].rstrip() for text in lines[first:line]]
+    shown = [text[:_WIDEST].rstrip() for text in lines[first : _end(lines, line)]]
     return "\n".join(text for text in shown if text) or None
+
+
+def _end(lines: list[str], line: int) -> int:
+    """Where the call that begins on the line ends, by its brackets; a few lines at most."""
+    for end in range(line, min(len(lines), line + _AFTER)):
+        text = "".join(lines[line - 1 : end])
+        if sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
+            return end
+    return min(len(lines), line + _AFTER)
 
 
 def _belongs(text: str, depth: int) -> bool:
