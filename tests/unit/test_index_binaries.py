@@ -81,6 +81,22 @@ def test_leading_bytes_are_few(library: bytes) -> None:
     assert source.reach < len(library) / 4
 
 
+@pytest.mark.parametrize(("soname", "known"), [("libc10.so", True), ("libneeded.so.3", False)])
+def test_checks_in_front_of_gpu_code_are_read_where_torch_is_needed(
+    tmp_path: Path, soname: str, known: bool
+) -> None:
+    check = '"INTERNAL ASSERT FAILED at \\"/x/torch/include/c10/core/SymInt.h\\":90, please report"'
+    code = SOURCE.replace("int entry", f"const char *check(void) {{ return {check}; }}\nint entry")
+    fatbin = "\\x50\\xed\\x55\\xba"
+    code += f'const char gpu[600000] __attribute__((section(".nv_fatbin"))) = "{fatbin}";\n'
+    needed = shared(tmp_path / soname, "int other(int x) { return x; }", soname=soname)
+    source = _Counted(shared(tmp_path / "ext.so", code, needs=[needed]).read_bytes())
+    told = read_leading(source, "demo/ext.so")
+    assert told is not None
+    assert told.checks == ((("c10/core/SymInt.h", 90),) if known else ())
+    assert source.reach < source.size - 300_000
+
+
 def test_strings_that_are_not_behind_the_symbols_are_not_guessed(library: bytes) -> None:
     from elftools.elf.elffile import ELFFile
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from torchsolve.model.binary import ElfFile, GpuCode
+from torchsolve.wheel.elf_constants import is_of_torch, read_constants
 from torchsolve.wheel.elf_front import Entries, leading_entries
 from torchsolve.wheel.elf_image import Image, Tag, dynamic_entries, read_image, string_at
 from torchsolve.wheel.elf_python import python_abi
@@ -44,13 +45,17 @@ def read_elf(
 def read_leading(source: Source, member: str) -> ElfFile | None:
     """The facts that the leading bytes tell, of a file that GNU ld left as it made it.
 
-    No more is read than its tables; None where they are not at the front (``elf_front``).
+    No more is read than its tables and, where it needs torch, the constants in front of its GPU
+    code, which hold the checks; None where the tables are not at the front (``elf_front``).
     """
     try:
         image = read_image(source)
         entries = leading_entries(image, member)
         if entries is None:
             return None
+        names = string_table(image, dict(entries))
+        if any(is_of_torch(soname) for soname in _named(entries, names).needed):
+            read_constants(image)
         found = read_strings(source, ((0, source.reach),))
         return _elf_file(image, entries, member, found, None)
     except Unreadable as reason:
