@@ -7,6 +7,7 @@ and ``abi/``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -110,13 +111,13 @@ def inspect_wheel(
     elif "==" in text and not Path(text).exists():
         yield from _released(text, pythons, client, gpu=gpu, machine=machine)
     else:
-        yield _local(Path(text))
+        yield _local(text)
 
 
-def _local(path: Path) -> WheelFindings:
+def _local(text: str) -> WheelFindings:
+    path = Path(text)
     if not path.is_file():
-        hint = "a wheel file, a URL, or name==version; --env for what is installed"
-        raise UsageError("no-such-file", "there is no such file", origin=str(path), hint=hint)
+        raise _no_file(text)
     filename = without_label(path.name)
     name = parse(filename)
     contents = read_contents(path, str(path))
@@ -134,6 +135,14 @@ def _local(path: Path) -> WheelFindings:
             notes=contents.notes,
         )
     )
+
+
+def _no_file(text: str) -> UsageError:
+    why = "it is a folder, not a wheel" if text and Path(text).is_dir() else "there is no such file"
+    hint = "a wheel file, an http URL, or name==version; --env for what is installed"
+    with suppress(InvalidRequirement):
+        hint = f"of an index: {Requirement(text).name}==VERSION"
+    return UsageError("no-such-file", why, origin=text or '""', hint=hint)
 
 
 def _remote(file: IndexFile, client: IndexClient, *, gpu: bool) -> WheelFindings:

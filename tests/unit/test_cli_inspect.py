@@ -86,6 +86,23 @@ def test_an_honest_folder_is_not_contradicted(
     assert inspected(capsys, str(path))["disagreements"] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("numpy", "of an index: numpy==VERSION"),
+        ("numpy>=1", "of an index: numpy==VERSION"),
+        (".", "it is a folder"),
+        ("", "there is no such file"),
+        ("ftp://index.example/a-1-py3-none-any.whl", "[ftp://index.example/a-1-py3-none-any.whl]"),
+    ],
+)
+def test_what_is_no_wheel(
+    here: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+) -> None:
+    assert run(["inspect", text]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_remote_wheel_says_the_same(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
