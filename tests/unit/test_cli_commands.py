@@ -183,6 +183,27 @@ def test_inspect_tells_labels_that_disagree(here: Path, capsys: pytest.CaptureFi
     assert len(found["disagreements"]) == 1
 
 
+def test_scan_of_a_node(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "pack").mkdir()
+    (here / "pack" / "__init__.py").write_text(
+        "import torch\nfrom . import old\nNODE_CLASS_MAPPINGS = {}\n"
+        "MODEL = torch.load('/srv/w.pt')\n"
+    )
+    (here / "pack" / "old.py").write_text("print 'Python 2'\n")
+    assert run(["scan", "pack", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (site,) = document["sites"]
+    assert (site["file"], site["line"], site["path"]) == ("__init__.py", 4, "/srv/w.pt")
+    assert (site["decided"], site["choice"], site["reach"]) == (True, "fixed", "import")
+    assert [entry["file"] for entry in document["unread"]] == ["old.py"]
+    assert run(["scan", "pack"]) == 0
+    shown = capsys.readouterr().out
+    assert "pack: 1 line that handles a model (2 of 2 Python files in use)" in shown
+    assert "4  hardcoded  /srv/w.pt" in shown
+    assert "Not read\n  old.py" in shown
+    assert "bound of steps" not in shown
+
+
 def test_scan_of_a_sample(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["scan", "trellis2", "--json"]) == 0
     sites = json.loads(capsys.readouterr().out)["sites"]

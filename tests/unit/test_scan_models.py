@@ -347,3 +347,17 @@ def test_values_of_a_shipped_yaml_and_a_listing_with_a_prefix(tmp_path: Path) ->
     assert [(s.path, s.decided, s.choice) for s in full] == [
         ("models/vae/{name}", True, Choice.USER)
     ]
+
+
+def test_a_broken_file_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_bytes(b"print 'Python 2'\nimport torch; torch.load('x')\n")
+    (tmp_path / "bytes.py").write_bytes(b"\xff\xfe\x00torch.load(")
+    scan = _scan(tmp_path, init="from . import old\n" + _node("torch.load('w.pt')"))
+    assert [file for file, _ in scan.unread] == ["bytes.py", "old.py"]
+    assert _one(scan, Mechanism.HARDCODED).path == "<cwd>/w.pt"
+
+
+def test_many_functions_that_nothing_calls_are_read_in_linear_time(tmp_path: Path) -> None:
+    body = "".join(f"def f{i}(a):\n    return torch.load('x{i}.pt')\n" for i in range(3000))
+    scan = _scan(tmp_path, init="import torch\n" + body)
+    assert len(scan.sites) == 3000

@@ -109,10 +109,14 @@ def _blocks(project: ProjectFacts) -> Iterator[Block]:
         yield Block(tuple(_row(site) for site in sites), file, indent=0, gap=2)
     asleep = Counter(site.file for site in scan.sites if site.reach in _ASLEEP)
     rows = tuple(row(file, counted(count, "line")) for file, count in sorted(asleep.items()))
-    yield Block(rows, "In files or functions that the node does not use", indent=0)
-    yield Block(tuple(row(f, Cell(w, "yellow")) for f, w in scan.unread), "Not read", indent=0)
+    unread = tuple(row(file, Cell(why, "yellow")) for file, why in scan.unread)
     unfinished = tuple(row(place) for place in scan.unfinished)
-    yield Block(unfinished, "Not followed to the end: the bound of steps was met", indent=0)
+    below = (
+        ("In files or functions that the node does not use", rows),
+        ("Not read", unread),
+        ("Not followed to the end: the bound of steps was met", unfinished),
+    )
+    yield from (Block(found, heading, indent=0) for heading, found in below if found)
 
 
 def _summary(scan: ModelScan, live: list[ModelSite]) -> str:

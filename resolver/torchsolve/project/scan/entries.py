@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -261,14 +262,17 @@ class Runner:
         machine.entry = "alone"
         scope = machine.module(file)
         for function, first, last in list(_defined(scope, machine)):
-            missing = any(first <= n <= last and (file, n) not in seen for n in lines)
+            marked = lines[bisect_left(lines, first) : bisect_right(lines, last)]
+            missing = any((file, line) not in seen for line in marked)
             if (
                 (file, first) not in machine.executed
                 and missing
                 and machine.total < machine.bounds.total
             ):
+                start = len(machine.observations)
                 self._alone(function)
-                seen.update((c.file, c.line) for o in machine.observations for c in o.chain[:1])
+                new = machine.observations[start:]
+                seen.update((c.file, c.line) for o in new for c in o.chain[:1])
         self._main(file, scope)
 
     def _alone(self, function: FunctionValue) -> None:
@@ -315,6 +319,8 @@ def _renamed(part: Part, name: str) -> Part:
 
 
 def _free(name: str, default: Value | None) -> Value:
+    if isinstance(default, ListValue) and default.items:
+        default = default.items[0]
     mark = frozenset({("user", name)})
     known = default.literal if isinstance(default, Text) else None
     return text(known, mark) if known else hole(name, "user", mark)

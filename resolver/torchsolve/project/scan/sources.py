@@ -26,7 +26,7 @@ class Limits:
     """
 
     file: int = 4_000_000
-    parsed: int = 40_000_000
+    parsed: int = 10_000_000
     kept: int = 4_000_000
 
 
@@ -99,9 +99,10 @@ class Sources:
         return self._parse(path, data)
 
     def _parse(self, path: str, data: bytes) -> ast.Module | None:
-        self._parsed += 0 if path in self._seen else len(data)
+        known = path in self._seen
+        self._parsed += 0 if known else len(data)
         self._seen.add(path)
-        if self._parsed > self.limits.parsed:
+        if not known and self._parsed > self.limits.parsed:
             self.unread[path] = f"more than {self.limits.parsed:,} bytes of source: not reached"
             return None
         tree = parse(data)
