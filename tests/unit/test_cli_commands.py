@@ -199,7 +199,7 @@ def test_scan_of_a_node(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["scan", "pack"]) == 0
     shown = capsys.readouterr().out
     assert "pack: 1 line that handles a model (2 of 2 Python files in use)" in shown
-    assert "4  hardcoded  /srv/w.pt" in shown
+    assert "4  load  /srv/w.pt    import" in shown
     assert "Not read\n  old.py" in shown
     assert "bound of steps" not in shown
 
