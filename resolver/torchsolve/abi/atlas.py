@@ -71,6 +71,9 @@ class Atlas:
         self._facts: dict[int, ReleaseFacts] = {}
         # A judge asks thousands of times: making a version's public part costs more than the rest.
         self._asked: dict[tuple[Version, CudaTag | None], ReleaseFacts | None] = {}
+        self._column_of: dict[tuple[Version, CudaTag | None], int] = {}
+        # A few thousand histories serve all names.
+        self._first: dict[bytes, Version | None] = {}
 
     @cached_property
     def _versions(self) -> tuple[Version, ...]:
@@ -122,8 +125,12 @@ class Atlas:
 
     def first_with(self, name: str) -> Version | None:
         """The oldest release whose default build exports the name; None where none does."""
-        rows = zip(self._versions, self.builds, self._history(name), strict=True)
-        return next((v for v, build, library in rows if library and build.default), None)
+        history = self._history(name)
+        if history not in self._first:
+            rows = zip(self._versions, self.builds, history, strict=True)
+            oldest = next((v for v, build, library in rows if library and build.default), None)
+            self._first[history] = oldest
+        return self._first[history]
 
     def releases_with(self, name: str) -> tuple[Version, ...]:
         """Releases whose default builds export the name, oldest first."""
@@ -177,12 +184,15 @@ class Atlas:
         return read_sizes(self._folder, self.builds)
 
     def _column(self, version: Version, cuda: CudaTag | None) -> int:
+        known = self._column_of.get((version, cuda))
+        if known is not None:
+            return known
         column = self._columns.get((version.public, cuda))
         if column is None:
             build = f"torch {version}" + (f" for {cuda}" if cuda else "")
             hint = "torchsolve atlas extend"
             raise UsageError("not-in-atlas", f"the atlas does not have {build}", hint=hint)
-        return column
+        return self._column_of.setdefault((version, cuda), column)
 
     def _library(self, name: str, column: int) -> int:
         return self._history(name)[column]
