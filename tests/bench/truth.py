@@ -37,11 +37,12 @@ from torchsolve.abi.built_with import BuiltWith, built_with
 from torchsolve.abi.host import Host
 from torchsolve.abi.judge import Judge
 from torchsolve.abi.symbols import wanted
+from torchsolve.errors import UsageError
 from torchsolve.model.binary import ElfFile, Judgement, WheelBinary
 from torchsolve.wheel.binary import read_binaries
 from torchsolve.wheel.record import distil, dump_binary, load_binary
 
-# Of the machine that the outcomes were made on: Debian 12.
+# Of the machine that the shipped outcomes were made on: Debian 12.
 GLIBC, LIBSTDCXX = "2.36", "3.4.30"
 PACKED = Path(__file__).parent.parent / "data" / "dlopen_wheels.xz"
 VERDICTS = ("loads", "links", "refuted", "unknown")
@@ -82,10 +83,11 @@ def rows_of(path: Path) -> list[Row]:
         items = [json.loads(line) for line in stream if line.strip()]
     for item in items:
         # Assisted was tried only where a library was what failed.
-        assisted = item["loaded"] or bool(item.get("assisted_loaded"))
+        assisted = bool(item["loaded"] or item.get("assisted_loaded"))
         errors = f"{item.get('error') or ''}\n{item.get('assisted_error') or ''}"
-        torch = Version(item["torch"])
-        found.append(Row(item["wheel"], item["so"], torch, item["loaded"], assisted, errors))
+        torch = Version(Version(item["torch"]).public)
+        wheel = item["wheel"].removesuffix(".whl")
+        found.append(Row(wheel, item["so"], torch, bool(item["loaded"]), assisted, errors))
     return found
 
 
@@ -100,7 +102,11 @@ def known(wheel: str, wheels: Path | None, records: Path) -> Known | None:
             path = _found(wheel, wheels) or _fetched(wheel, Path(folder))
             if path is None:
                 return None
-            binary = distil(read_binaries(path, path.name))
+            try:
+                binary = distil(read_binaries(path, path.name))
+            except UsageError as error:
+                print(f"{path.name}: {error.reference}: {error.message}", file=sys.stderr)
+                return None
             requires = json.dumps(_requires(path)).encode()
             kept.write_bytes(requires + b"\n" + dump_binary(binary))
     requires, _, data = kept.read_bytes().partition(b"\n")
@@ -140,8 +146,9 @@ def _fetched(wheel: str, folder: Path) -> Path | None:
 
 def _requires(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
-        name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-        metadata = HeaderParser().parsestr(archive.read(name).decode())
+        names = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        text = archive.read(names[0]).decode(errors="replace") if names else ""
+        metadata = HeaderParser().parsestr(text)
     lines = [Requirement(line) for line in metadata.get_all("Requires-Dist", ())]
     return [str(r.specifier) for r in lines if r.name == "torch" and "extra" not in str(r.marker)]
 
@@ -152,19 +159,25 @@ def absent(rows: Iterable[Row]) -> frozenset[str]:
 
 
 def hosts(
-    rows: list[Row], wheels: Iterable[Known], atlas: Atlas, has: frozenset[str]
+    rows: list[Row],
+    wheels: Iterable[Known],
+    atlas: Atlas,
+    has: frozenset[str],
+    machine: tuple[str, str] = (GLIBC, LIBSTDCXX),
 ) -> dict[str, Host]:
-    """``has``: CUDA libraries of the machine itself; the others are torch's to bring."""
+    """``has``: CUDA libraries of the machine itself; the others are torch's to bring.
+
+    ``machine``: its glibc and the newest GLIBCXX of its libstdc++.
+    """
     needed = {s for w in wheels for f in w.binary.files for s in f.needed}
     brought = {s for v in atlas.releases if (r := atlas.release(v)) for s in r.sonames}
     bare = Host(
-        GLIBC,
-        LIBSTDCXX,
+        *machine,
         frozenset(needed) - absent(rows) - brought | has,
         driver=not {"libcuda.so.1", "libnvidia-ml.so.1"} & absent(rows),
         opens_own=False,
     )
-    return {"bare dlopen": bare, "absent libraries stubbed": Host(GLIBC, LIBSTDCXX)}
+    return {"bare dlopen": bare, "absent libraries stubbed": Host(*machine)}
 
 
 def outcomes(
@@ -269,6 +282,8 @@ def main() -> None:
     parser.add_argument("--records", type=Path)
     parser.add_argument("--also", nargs="*", default=[], help="wheels for built-with alone")
     parser.add_argument("--has", nargs="*", default=[], help="CUDA libraries of the machine")
+    parser.add_argument("--glibc", default=GLIBC, help="of the machine")
+    parser.add_argument("--libstdcxx", default=LIBSTDCXX, help="newest GLIBCXX of the machine")
     parser.add_argument("--rows", action="store_true", help="list every row that went wrong")
     chosen = parser.parse_args()
     has = frozenset(chosen.has)
@@ -281,7 +296,10 @@ def main() -> None:
     atlas = load_atlas()
     left = [r for r in rows if r.wheel in wheels and r.torch in set(atlas.releases)]
     print(f"{len(rows)} rows, {len(rows) - len(left)} of wheels or releases that are not at hand")
-    for title, host in hosts(left, wheels.values(), atlas, has).items():
+    for name in sorted({r.wheel for r in rows} - wheels.keys()):
+        print(f"  not at hand: {name}")
+    machine = (chosen.glibc, chosen.libstdcxx)
+    for title, host in hosts(left, wheels.values(), atlas, has, machine).items():
         assisted = title != "bare dlopen"
         found = list(outcomes(left, wheels, host, atlas, assisted=assisted))
         table(title, found)
