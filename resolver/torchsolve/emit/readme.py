@@ -135,6 +135,7 @@ def source_url(source: SourceLocation, file: str = "", line: str = "") -> str | 
 @dataclass
 class _Folder:
     folders: dict[str, _Folder] = field(default_factory=dict)
+    whole: bool = False
 
 
 def _tree(paths: Iterable[str]) -> list[str]:
@@ -143,6 +144,7 @@ def _tree(paths: Iterable[str]) -> list[str]:
         folder = root
         for part in filter(None, path.split("/")):
             folder = folder.folders.setdefault(part, _Folder())
+        folder.whole = path.endswith("/")
     return list(_draw(root, ""))
 
 
@@ -150,7 +152,7 @@ def _draw(folder: _Folder, indent: str) -> Iterable[str]:
     for name, inner in folder.folders.items():
         # Three backticks would end the block that the tree stands in.
         shown = "".join(c if c.isprintable() else "?" for c in name).replace("`", "'")
-        yield indent + shown + ("/" if inner.folders else "")
+        yield indent + shown + ("/" if inner.folders or inner.whole else "")
         yield from _draw(inner, indent + "  ")
 
 
