@@ -17,6 +17,7 @@ from torchsolve.project.scan.values import (
     External,
     ListValue,
     Marks,
+    Scope,
     Text,
     Unknown,
     Value,
@@ -54,7 +55,7 @@ class Folders(Library):
     ) -> Observation:
         """Record what the line that is under way does."""
         chain = tuple(
-            Caller(f.scope.file, f.line, f.scope.function, f.scope.frame)
+            Caller(f.scope.file, f.line, _called_as(f.scope), f.scope.frame)
             for f in reversed(self.frames)
         )
         guards = tuple(guard for frame in self.frames for guard in frame.guards)
@@ -249,6 +250,13 @@ class Folders(Library):
             for path in self.elements(value) if name == "extend" else [value]:
                 self._add(text(owner.category), path)
         return super().call_method(owner, name, args, keywords, node)
+
+
+def _called_as(scope: Scope) -> str:
+    """The name that a call of the function has: a constructor is called by its class."""
+    if scope.function == "__init__" and scope.owner is not None:
+        return scope.owner.name
+    return scope.function
 
 
 def _place(folder: str, marks: Marks) -> Text:

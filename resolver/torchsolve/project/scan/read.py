@@ -97,6 +97,8 @@ def _asks(site: ModelSite) -> bool:
 
 def _files(site: ModelSite) -> Iterator[ModelFile]:
     places = site.paths or ((site.path,) if site.path else ())
+    if site.mechanism is Mechanism.FOLDER_PATHS and site.path:
+        places = (site.path,)  # one file, in whichever folder of the category it lies
     paired = len(site.repos) == len(places)
     for index, place in enumerate(places):
         repo = site.repos[index if paired else 0] if paired or len(site.repos) == 1 else None

@@ -56,12 +56,13 @@ def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
     )
 
 
-_USED = re.compile(rb"(?<!def )\b(\w+)\s*\(")
+_USED = re.compile(rb"(?<!def )(?<!class )\b(\w+)\s*\(")
+_COMMENT = re.compile(rb"^\s*#.*$", re.MULTILINE)
 
 
 def _named(sources: Sources, files: frozenset[str]) -> frozenset[str]:
     """Names that the files call."""
     found: set[bytes] = set()
     for file in files:
-        found.update(_USED.findall(sources.load(file) or b""))
+        found.update(_USED.findall(_COMMENT.sub(b"", sources.load(file) or b"")))
     return frozenset(name.decode("utf-8", "replace") for name in found)
