@@ -97,7 +97,8 @@ def _asks(site: ModelSite) -> bool:
 
 def _files(site: ModelSite) -> Iterator[ModelFile]:
     places = site.paths or ((site.path,) if site.path else ())
-    if site.mechanism is Mechanism.FOLDER_PATHS and site.path:
+    chosen = site.choice is Choice.USER and all(_OPEN.search(place) for place in places)
+    if (chosen or site.mechanism is Mechanism.FOLDER_PATHS) and site.path:
         places = (site.path,)  # one file, in whichever folder of the category it lies
     paired = len(site.repos) == len(places)
     for index, place in enumerate(places):
