@@ -39,7 +39,10 @@ from torchsolve.solve.packages import Library  # noqa: E402
 from torchsolve.solve.problem import Problem  # noqa: E402
 from torchsolve.solve.question import Rules  # noqa: E402
 
-ENVIRON = os.environ | {"PYTHONPATH": str(ROOT.parent / "resolver")}
+# Bytecode is kept, as in every installation.
+ENVIRON = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {
+    "PYTHONPATH": str(ROOT.parent / "resolver")
+}
 WORKLOADS = ROOT / "data" / "workloads"
 CUTOFF = "2026-11-20"
 UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv") or "uv"

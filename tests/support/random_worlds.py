@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -21,7 +21,7 @@ from packaging.version import Version
 from support.worlds import NoDirect, WorldIndex, question
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.solve.check import broken_edges
-from torchsolve.solve.engine import Engine, GaveUp, Solved
+from torchsolve.solve.engine import Engine, GaveUp, Infeasible, Solved
 from torchsolve.solve.packages import Library
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Companion, Rules
@@ -178,7 +178,8 @@ def _holds(need: Requirement, extra: str) -> bool:
 
 
 def verdict(world: World, engine: Engine) -> bool | None:
-    """The engine's; None where it gave up. An answer that breaks an edge is an AssertionError."""
+    """The engine's; None where it gave up. An answer that breaks an edge is an AssertionError, and
+    so is a proof that says too little."""
     asked = question(world.ask, {"python": PYTHON, "cuda": "cu126"})
     rules = Rules(
         no_deps=world.no_deps, no_edges=world.no_edges, companions=tuple(_rows(world.companions))
@@ -191,6 +192,9 @@ def verdict(world: World, engine: Engine) -> bool | None:
     if isinstance(answer, Solved):
         assert broken_edges(problem, answer.picks) == ()
         _check(world, {k: problem.package(k).options[i].version for k, i in answer.picks.items()})
+    if isinstance(answer, Infeasible) and answer.blamed is not None:
+        few = tuple(line for line in world.ask if Requirement(line).name in answer.blamed)
+        assert not solvable(replace(world, ask=few)), f"{few} hold together"
     return isinstance(answer, Solved)
 
 

@@ -22,6 +22,7 @@ from torchsolve.solve.engine import Answer, Infeasible, Solved
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.propagate import Step, steps_between, unusable_steps
 from torchsolve.solve.question import Fact, FactKind, Question
+from torchsolve.solve.refuted import blamed_facts
 
 Solve = Callable[[Question], tuple[Problem, Answer]]
 
@@ -77,9 +78,20 @@ def minimal_facts(question: Question, solve: Solve) -> tuple[Fact, ...]:
     def holds(facts: Sequence[Fact]) -> bool:
         return _has_answer(question, facts, solve)
 
-    ordered = sorted(question.facts, key=_weight)
+    ordered = sorted(_suspects(question, solve), key=_weight)
     chosen = _quickxplain([], bool_delta=False, facts=ordered, holds=holds)
     return tuple(fact for fact in question.facts if fact in chosen)
+
+
+def _suspects(question: Question, solve: Solve) -> Sequence[Fact]:
+    """The facts that the engine's proof used, with the cell's; all where it cannot tell."""
+    _, answer = solve(question)
+    if not isinstance(answer, Infeasible) or answer.blamed is None:
+        return question.facts
+    used = blamed_facts(question, answer.blamed)
+    own = tuple(fact for fact in question.facts if fact.requirement is None)
+    few = (*used, *own)
+    return few if not _has_answer(question, few, solve) else question.facts
 
 
 def _weight(fact: Fact) -> int:

@@ -24,6 +24,7 @@ from torchsolve.solve.engine import (
     confirm_all,
 )
 from torchsolve.solve.masks import bits
+from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Edge, Problem
 from torchsolve.solve.state import Nogood, State
 
@@ -47,11 +48,16 @@ class CoreEngine:
 
 
 class _Search:
+    """One run. ``behind``: packages that a nogood rests on and does not name, by its identity; an
+    entry that outlives its nogood blames one package too many and no more."""
+
     def __init__(self, problem: Problem, confirm: Confirm) -> None:
         self.problem = problem
         self.confirm = confirm
         self.state = State(problem)
         self.learned: dict[str, list[Nogood]] = {}
+        self.behind: dict[int, frozenset[str]] = {}
+        self.used: set[str] = set()
         self.scores: Counter[str] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.swapped: set[tuple[str, str]] = set()
@@ -59,8 +65,9 @@ class _Search:
 
     def run(self, rounds: int) -> Answer:
         self.problem.prefetch(self.problem.roots)
-        if not all(self.state.demand(edge.key, edge.mask) for edge in self.problem.roots):
-            return Infeasible()
+        for edge in self.problem.roots:
+            if not self.state.demand(edge.key, edge.mask):
+                return Infeasible(frozenset({split_key(edge.key)[0]}))
         self.agenda.renew()
         for _ in range(rounds):
             conflict = self.propagate()
@@ -70,7 +77,7 @@ class _Search:
                     return Solved(self.picks())
                 conflict = self.decide(key)
             if conflict is not None and not self.learn(conflict):
-                return Infeasible()
+                return Infeasible(self.blamed())
         return GaveUp(rounds)
 
     def picks(self) -> dict[str, int]:
@@ -136,7 +143,11 @@ class _Search:
                     admitted |= candidate.mask
                     break
         rest = self.state.universe(other) & ~admitted
-        return {key: options} if rest == self.state.universe(other) else {key: options, other: rest}
+        if rest != self.state.universe(other):
+            return {key: options, other: rest}
+        nogood = {key: options}
+        self.behind[id(nogood)] = frozenset({other})
+        return nogood
 
     def swap(self, key: str, nogood: Nogood) -> bool:
         """Whether the choice that costs ``key`` its options was undone, to decide ``key`` first."""
@@ -182,6 +193,7 @@ class _Search:
             if found is None:
                 return False
             nogood, key, level = found
+            self.behind[id(nogood)] = frozenset(self.used)
             for name in nogood:
                 self.learned.setdefault(name, []).append(nogood)
                 self.scores[name] += 1
@@ -198,6 +210,7 @@ class _Search:
         """
         trail = self.state.trail
         nogood = dict(conflict)
+        self.used = {*conflict, *self.behind.get(id(conflict), ())}
         while True:
             held = {key: self.state.satisfied_at(key, mask) for key, mask in nogood.items()}
             key = max(held, key=lambda name: held[name], default=None)
@@ -208,7 +221,23 @@ class _Search:
             level = max(others, default=0)
             if entry.reason is None or level < entry.level:
                 return nogood, key, level
+            self.used |= {*entry.reason, *self.behind.get(id(entry.reason), ())}
             nogood = self.resolve(nogood, entry.reason, key)
+
+    def blamed(self) -> frozenset[str]:
+        """The packages of a proof that went back to the facts: ``used``, and what stood behind
+        the removals that no choice preceded."""
+        names, todo = set(self.used), list(self.used)
+        reasons: dict[str, list[Nogood]] = {}
+        for entry in self.state.trail:
+            if entry.level == 0 and entry.reason is not None:
+                reasons.setdefault(entry.key, []).append(entry.reason)
+        while todo:
+            for reason in reasons.get(todo.pop(), ()):
+                found = {*reason, *self.behind.get(id(reason), ())} - names
+                names |= found
+                todo += found
+        return frozenset(split_key(name)[0] for name in names)
 
     def resolve(self, left: Nogood, right: Nogood, pivot: str) -> dict[str, int]:
         """What two nogoods forbid together once the options of ``pivot`` are exhausted."""

@@ -31,7 +31,13 @@ class Solved:
 
 @dataclass(frozen=True, slots=True)
 class Infeasible:
-    """No choice satisfies the facts."""
+    """No choice satisfies the facts.
+
+    ``blamed``: the packages that the proof speaks of; all other facts may be left out. None where
+    the engine cannot tell.
+    """
+
+    blamed: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

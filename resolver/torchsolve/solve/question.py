@@ -44,6 +44,10 @@ class Fact:
     evidence: Evidence
     requirement: Requirement | None = None
 
+    def __hash__(self) -> int:
+        # A requirement's own hash writes it out; facts are looked up by the thousand.
+        return hash(self.evidence)
+
 
 @dataclass(frozen=True, slots=True)
 class Companion:
@@ -107,7 +111,8 @@ class Question:
     ``cuda`` None means any; ``torch`` orders a project's own wheels (the folder that names it
     first) and binds nothing by itself. ``place`` is set where binaries are asked. ``left_out``:
     names that nobody gets, each with the reason. ``libstdcxx``: of the image, where a floor of
-    ``Rules`` is held against it.
+    ``Rules`` is held against it. ``served``: names that count as demanded, though no fact here
+    asks for them.
     """
 
     facts: tuple[Fact, ...]
@@ -118,10 +123,11 @@ class Question:
     place: Place | None = None
     left_out: tuple[tuple[NormalizedName, str], ...] = ()
     libstdcxx: str | None = None
+    served: frozenset[str] = frozenset()
 
     def demanded(self) -> frozenset[str]:
         """Names that some fact asks for by name, without a direct reference."""
-        return frozenset(
+        return self.served | frozenset(
             canonicalize_name(fact.requirement.name)
             for fact in self.facts
             if fact.requirement is not None

@@ -12,14 +12,7 @@ from dataclasses import replace
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.outcome import Matrix, Resolution
-from torchsolve.model.plan import (
-    CellOutcome,
-    CellStatus,
-    Conflict,
-    Plan,
-    PlanVerdict,
-    WheelVerdict,
-)
+from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, PlanVerdict
 from torchsolve.model.target import CellId, Target
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
 from torchsolve.solve.cells import Cell, catalogue, locked_first, plain_cells, torch_cells
@@ -28,6 +21,7 @@ from torchsolve.solve.claims import by_trial, needs_toolkit
 from torchsolve.solve.conflict import explain
 from torchsolve.solve.context import Context
 from torchsolve.solve.engine import Answer, GaveUp, Solved
+from torchsolve.solve.enough import has_own_holes, holes, is_good, is_sure, no_better_elsewhere
 from torchsolve.solve.guards import (
     RuledOut,
     guard_base,
@@ -42,6 +36,7 @@ from torchsolve.solve.packages import Library
 from torchsolve.solve.plans import make_plan
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Fact, Question
+from torchsolve.solve.refuted import Refuted
 from torchsolve.solve.shared import choices, questions
 from torchsolve.solve.standin import by_table
 from torchsolve.solve.told import built_elsewhere, chosen_because, kept_pins, requirements_on_pins
@@ -70,6 +65,7 @@ class Search:
         self._answers: dict[tuple[Question, str | None], tuple[Problem, Answer]] = {}
         self._libraries: dict[tuple[Target, str | None], Library] = {}
         self._picked: dict[CellId, tuple[Problem, dict[str, int]]] = {}
+        self._refuted = Refuted()
         self._known: list[tuple[frozenset[Fact], Conflict]] = []
         self._asked = asked_torch(self._facts, self._rules)
         releases = tables.torch.releases
@@ -89,10 +85,10 @@ class Search:
         for number, cell in enumerate(cells):
             outcome = self.try_cell(cell)
             tried.append(outcome)
-            solved += outcome.status is CellStatus.SOLVED or _has_own_holes(outcome)
+            solved += outcome.status is CellStatus.SOLVED or has_own_holes(outcome)
             undecided += outcome.status is CellStatus.UNKNOWN
             enough = solved == MOST_SOLVED or undecided == MOST_UNDECIDED
-            if _good(outcome) or enough or _no_better_elsewhere(outcome):
+            if is_good(outcome) or enough or no_better_elsewhere(outcome):
                 return self._done(tried, len(cells) - number - 1)
         return self._done(tried, 0)
 
@@ -111,7 +107,7 @@ class Search:
     def _done(self, tried: list[CellOutcome], untried: int) -> Resolution:
         solved = [outcome for outcome in tried if outcome.status is CellStatus.SOLVED]
         if solved:
-            best = min(solved, key=lambda outcome: (not _is_sure(outcome), len(outcome.built)))
+            best = min(solved, key=lambda outcome: (not is_sure(outcome), len(outcome.built)))
             return self._resolution(CellStatus.SOLVED, best, tried, untried)
         undecided = [o for o in tried if o.status is CellStatus.UNKNOWN]
         if undecided:
@@ -256,6 +252,8 @@ class Search:
         )
 
     def _solve_cell(self, cell: Cell, question: Question, *, explained: bool) -> CellOutcome:
+        if self._refuted.covers(question, lambda asked: self._answer(asked, None)[1]):
+            return self._refused(cell, question, explained=explained)
         problem, answer = self._answer(question, None)
         url = self._torch_url(cell)
         standing_in: UnknownError | None = None
@@ -272,9 +270,8 @@ class Search:
             text = f"was not decided within {answer.rounds} rounds"
             reason = Evidence(str(cell.id), text, Strength.OBSERVED, self._context.engine.name)
             return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, because=(reason,))
-        if not explained:
-            return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
-        return self._infeasible(cell, self._explain(question, str(cell.id)))
+        self._refuted.learn(question, answer)
+        return self._refused(cell, question, explained=explained)
 
     def _without_twins(
         self, problem: Problem, answer: Solved, url: str | None
@@ -303,10 +300,10 @@ class Search:
             text = f"were not read: {standing_in.message}"
             label = f"the files of torch {cell.id.torch}+{cell.id.cuda}"
             reason = Evidence(label, text, Strength.OBSERVED, standing_in.origin)
-            because = (reason, *_holes(plan))
+            because = (reason, *holes(plan))
             return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, because=because)
         if plan.verdict is PlanVerdict.UNKNOWN:
-            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, None, _holes(plan))
+            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, None, holes(plan))
         built = built_elsewhere(problem, answer.picks)
         return CellOutcome(cell.id, cell.image, CellStatus.SOLVED, plan, built=built)
 
@@ -337,6 +334,11 @@ class Search:
 
     # -- reasons -------------------------------------------------------------------------------
 
+    def _refused(self, cell: Cell, question: Question, *, explained: bool) -> CellOutcome:
+        if not explained:
+            return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
+        return self._infeasible(cell, self._explain(question, str(cell.id)))
+
     def _infeasible(self, cell: Cell, conflict: Conflict) -> CellOutcome:
         status = CellStatus.INFEASIBLE
         return CellOutcome(cell.id, cell.image, status, None, conflict, conflict.facts)
@@ -350,51 +352,6 @@ class Search:
         return conflict
 
 
-def _good(outcome: CellOutcome) -> bool:
-    """Nothing better can come: as sure as can be known, and no wheel was passed over."""
-    return _is_sure(outcome) and not outcome.built
-
-
-def _is_sure(outcome: CellOutcome) -> bool:
-    return (
-        outcome.status is CellStatus.SOLVED
-        and outcome.plan is not None
-        and outcome.plan.verdict in (PlanVerdict.PROVEN, PlanVerdict.DECLARED)
-    )
-
-
-def _has_own_holes(outcome: CellOutcome) -> bool:
-    """An unknown plan all of whose files were seen: some of them cannot be read."""
-    plan = outcome.plan
-    if plan is None or outcome.status is not CellStatus.UNKNOWN:
-        return False
-    return all(pin.file.url is not None or pin.file.index != "torch" for pin in plan.pins)
-
-
-def _no_better_elsewhere(outcome: CellOutcome) -> bool:
-    """The plan's only holes are sdists that nobody can read: they are the same in every cell."""
-    plan = outcome.plan
-    if plan is None or not _has_own_holes(outcome):
-        return False
-    holes = [pin for pin in plan.pins if pin.unread is not None]
-    return bool(holes) and all(pin.file.index != "project" for pin in holes)
-
-
 def _unknown(cell: Cell, error: UnknownError) -> CellOutcome:
     reason = Evidence(error.reference, error.message, Strength.OBSERVED, error.origin)
     return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, because=(reason,))
-
-
-def _holes(plan: Plan) -> tuple[Evidence, ...]:
-    """What could not be read, and binaries that tell nothing."""
-    unread = [
-        Evidence(f"{pin.name} {pin.version}", str(pin.unread), Strength.OBSERVED, pin.file.filename)
-        for pin in plan.pins
-        if pin.unread is not None
-    ]
-    untold = {
-        f"{pin.name} {pin.file.version}"
-        for pin in plan.pins
-        if pin.torch_coupled and pin.unread is None and pin.verdict is WheelVerdict.UNKNOWN
-    }
-    return (*unread, *(fact for fact in plan.evidence if fact.subject in untold))

@@ -1,0 +1,52 @@
+"""When a cell is good enough to end the search, and what leaves it undecided."""
+
+from __future__ import annotations
+
+from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.plan import CellOutcome, CellStatus, Plan, PlanVerdict, WheelVerdict
+
+
+def is_good(outcome: CellOutcome) -> bool:
+    """Nothing better can come: as sure as can be known, and no wheel was passed over."""
+    return is_sure(outcome) and not outcome.built
+
+
+def is_sure(outcome: CellOutcome) -> bool:
+    """Solved, and decided as far as the evidence that was asked for can decide."""
+    return (
+        outcome.status is CellStatus.SOLVED
+        and outcome.plan is not None
+        and outcome.plan.verdict in (PlanVerdict.PROVEN, PlanVerdict.DECLARED)
+    )
+
+
+def has_own_holes(outcome: CellOutcome) -> bool:
+    """An unknown plan all of whose files were seen: some of them cannot be read."""
+    plan = outcome.plan
+    if plan is None or outcome.status is not CellStatus.UNKNOWN:
+        return False
+    return all(pin.file.url is not None or pin.file.index != "torch" for pin in plan.pins)
+
+
+def no_better_elsewhere(outcome: CellOutcome) -> bool:
+    """The plan's only holes are sdists that nobody can read: they are the same in every cell."""
+    plan = outcome.plan
+    if plan is None or not has_own_holes(outcome):
+        return False
+    holes = [pin for pin in plan.pins if pin.unread is not None]
+    return bool(holes) and all(pin.file.index != "project" for pin in holes)
+
+
+def holes(plan: Plan) -> tuple[Evidence, ...]:
+    """What could not be read, and binaries that tell nothing."""
+    unread = [
+        Evidence(f"{pin.name} {pin.version}", str(pin.unread), Strength.OBSERVED, pin.file.filename)
+        for pin in plan.pins
+        if pin.unread is not None
+    ]
+    untold = {
+        f"{pin.name} {pin.file.version}"
+        for pin in plan.pins
+        if pin.torch_coupled and pin.unread is None and pin.verdict is WheelVerdict.UNKNOWN
+    }
+    return (*unread, *(fact for fact in plan.evidence if fact.subject in untold))
