@@ -118,9 +118,15 @@ def print_screen(screen: Screen, stream: TextIO) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. Raises UsageError("cannot-write")."""
+    """Write a file whole or not at all; a device or a pipe is written to, and stays what it is.
+
+    Raises UsageError("cannot-write").
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            path.write_bytes(content)
+            return
         draft.write_bytes(content)
         draft.replace(path)
     except OSError as error:

@@ -56,11 +56,18 @@ class Recording(Cache):
         return found
 
     def finish(self) -> None:
-        """Writes the snapshot, whole or not at all. Raises UsageError ``cannot-write``."""
+        """Writes the snapshot, whole or not at all; a device or a pipe stays what it is.
+
+        Raises UsageError ``cannot-write``.
+        """
         path = self._path
         draft = path.with_name(f".{path.name}.{os.getpid()}")
+        content = dump({k: v for k, v in self._things.items() if k in self._touched})
         try:
-            draft.write_bytes(dump({k: v for k, v in self._things.items() if k in self._touched}))
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                path.write_bytes(content)
+                return
+            draft.write_bytes(content)
             draft.replace(path)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
