@@ -124,12 +124,11 @@ class Proofs:
         if not codes:
             return None
         jit = Jit(load_facts().drivers, self.driver)
-        usable = [(member, jit.usable(code)) for member, code in codes]
         for capability in self.gpus:
-            if wheel_coverage(usable, capability) == "missing":
-                member, code = _without(usable, capability)
+            if wheel_coverage(codes, capability, jit) == "missing":
+                member, code = _without(codes, capability, jit)
                 by_driver = wheel_coverage(codes, capability) != "missing"
-                text = self._lack(code, capability, dict(codes)[member] if by_driver else None)
+                text = self._lack(jit.usable(code), capability, code if by_driver else None)
                 lacking = Judgement("refuted", Cause.GPU, (), text, member)
                 return _proof(file, binary, lacking, place)
         return None
@@ -161,9 +160,12 @@ class Proofs:
         return why
 
 
-def _without(codes: Iterable[tuple[str, GpuCode]], capability: str) -> tuple[str, GpuCode]:
-    """The first file that has nothing for a GPU."""
-    return next(row for row in codes if wheel_coverage([row], capability) == "missing")
+def _without(
+    codes: Iterable[tuple[str, GpuCode]], capability: str, jit: Jit
+) -> tuple[str, GpuCode]:
+    """The first file that has nothing for a GPU, of those that are not for others alone."""
+    rows = sorted(codes, key=lambda row: not row[1].general)
+    return next(row for row in rows if wheel_coverage([row], capability, jit) == "missing")
 
 
 def _key(file: IndexFile) -> str:

@@ -8,6 +8,7 @@ from packaging.version import Version
 from torchsolve.facts import load_facts
 from torchsolve.model.binary import ElfFile, Fatbin, GpuCode, WheelBinary
 from torchsolve.model.version import CudaTag
+from torchsolve.report.wheels_text import gpu_rows
 from torchsolve.solve.coverage import Jit, plan_coverage, wheel_coverage
 from torchsolve.solve.runtime import driver_minimum
 
@@ -90,3 +91,41 @@ def test_wheels_without_torch_are_covered_by_themselves() -> None:
     found = plan_coverage(None, ("8.0", "9.0"), wheels, ("cupy",), JIT)
     assert (found.gpu.native, found.gpu.complete) == (("8.0",), True)
     assert plan_coverage(None, ("8.0",), (), (), JIT).gpu.native == ()
+
+
+# torchao 0.13.0: its general kernels, and two files that CUTLASS has for one architecture each.
+TORCHAO = [
+    ("torchao/_C.abi3.so", GpuCode(("sm_80", "sm_86"))),
+    ("torchao/_C_cutlass_100a.abi3.so", GpuCode(("sm_100a",))),
+    ("torchao/_C_cutlass_90a.abi3.so", GpuCode(("sm_90a",))),
+]
+
+
+@pytest.mark.parametrize(
+    ("capability", "how"),
+    [("8.6", "native"), ("9.0", "partial"), ("10.0", "partial"), ("12.0", "missing")],
+)
+def test_a_gpu_that_only_a_file_of_its_own_serves_is_served_in_part(
+    capability: str, how: str
+) -> None:
+    assert wheel_coverage(TORCHAO, capability) == how
+
+
+def test_a_plan_and_inspect_say_the_same_of_a_gpu() -> None:
+    wheel = coded(*TORCHAO)
+    shown = {row[0].text: row[1].text for row in gpu_rows(wheel)}
+    found = plan_coverage(None, ("8.6", "9.0", "12.0"), [("torchao", wheel)], ["torchao"], JIT)
+    assert found.gpu.native == ("8.6",)
+    assert found.gpu.partial == (("9.0", ("torchao",)),)
+    assert found.gpu.missing == (("12.0", ("torchao",)),)
+    assert "9.0" in shown["in part on"]
+    assert "12.0" in shown["not on"]
+
+
+def test_ptx_that_a_driver_does_not_compile_leaves_a_file_what_it_was() -> None:
+    """A file whose general code is PTX alone still lacks it beside one that runs."""
+    rows = [("a.so", GpuCode(("sm_90",))), ("b.so", GpuCode(("sm_90a",), (("compute_80", "8.7"),)))]
+    assert wheel_coverage(rows, "9.0", Jit(FACTS.drivers, "560.35.03")) == "native"
+    rows = [("a.so", GpuCode(("sm_80",))), rows[1]]
+    assert wheel_coverage(rows, "8.0", Jit(FACTS.drivers, "560.35.03")) == "partial"
+    assert wheel_coverage(rows, "8.0", Jit(FACTS.drivers, "570.26")) == "ptx"

@@ -6,9 +6,12 @@ was measured against cuobjdump.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+
+_DIGITS = re.compile(r"\d+")
 
 
 class Binding(Enum):
@@ -80,6 +83,11 @@ class GpuCode:
     compressed: bool = False
     unread: str | None = None
     fatbins: tuple[Fatbin, ...] | None = None
+
+    @property
+    def general(self) -> bool:
+        """Whether it is more than machine code for single architectures (``sm_90a``)."""
+        return bool(self.ptx) or any(name[-1].isdigit() for name in self.sass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,12 @@ class WheelBinary:
     variant: str | None = None
 
 
+def kin(member: str) -> str:
+    """Equal for files whose names differ in digits alone (``_cuda126.so``, ``_ffmpeg4.so``): Python
+    code opens one of them."""
+    return _DIGITS.sub("#", member)
+
+
 def general_code(files: Iterable[ElfFile]) -> tuple[ElfFile, ...]:
     """The files whose GPU code is what the wheel runs on.
 
@@ -162,9 +176,7 @@ def general_code(files: Iterable[ElfFile]) -> tuple[ElfFile, ...]:
     away. Where a wheel has no other code, such files are all there is.
     """
     coded = [file for file in files if file.gpu is not None and (file.gpu.sass or file.gpu.ptx)]
-    general = [
-        f for f in coded if f.gpu and (f.gpu.ptx or any(s[-1].isdigit() for s in f.gpu.sass))
-    ]
+    general = [file for file in coded if file.gpu and file.gpu.general]
     return tuple(general or coded)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from packaging.version import Version
@@ -10,9 +10,8 @@ from packaging.version import Version
 from torchsolve.abi.survey import Survey
 from torchsolve.facts import load_facts
 from torchsolve.inspection import WheelFindings
-from torchsolve.model.binary import ElfFile, GpuCode, Judgement, WheelBinary
+from torchsolve.model.binary import Judgement, WheelBinary
 from torchsolve.model.evidence import Evidence
-from torchsolve.model.gpu import covered
 from torchsolve.model.package import Declared
 from torchsolve.model.version import dotted_key
 from torchsolve.report.judged import carrying
@@ -101,7 +100,7 @@ def _binary_rows(wheel: WheelFindings) -> Iterator[Row]:
         unasked = any(file.gpu is None and not file.unread for file in binary.files)
         more = "; which GPUs it has code for was not read: --gpu" if unasked else ""
         yield row("cuda", f"libcudart.so.{found.cuda_runtime}{more}")
-    yield from _gpus(binary)
+    yield from gpu_rows(binary)
     if found.built.torch or found.built.evidence:
         why = f" ({found.built.evidence[-1]})" if found.built.evidence else ""
         yield row("built with", f"torch {found.built.torch or 'not certain'}{why}")
@@ -117,33 +116,24 @@ def _systems(found: Survey) -> str:
     return f"on {' '.join(has) or 'no image that is known'}{not_on}"
 
 
-def _gpus(binary: WheelBinary) -> Iterator[Row]:
+def gpu_rows(binary: WheelBinary) -> Iterator[Row]:
+    """Which GPUs it has code for, by the rule of a plan's coverage."""
     made = sorted({name for file in binary.files for name in file.compilers})
     if made:
         yield row(
             "gpu code", f"also made at run time, for the GPU that is there: {', '.join(made)}"
         )
-    codes = [(member, code) for member, code in gpu_code(binary) if code.sass or code.ptx]
+    codes = gpu_code(binary)
     rows = sorted(load_facts().gpus.sms, key=lambda r: dotted_key(r.capability))
-    general = {member for member, _ in codes}
-    extra = [f for f in binary.files if f.gpu and f.gpu.sass and f.member not in general]
-    told = {r.capability: _coverage(codes, extra, r.capability) for r in rows if codes}
+    told = {r.capability: wheel_coverage(codes, r.capability) for r in rows if codes}
     for how, label in _COVERAGE:
         named = [_named(capability) for capability, found in told.items() if found == how]
         if named:
             yield row(Cell(label, "red" if how == "missing" else ""), ", ".join(named))
-    for file in extra:
-        made_for = ", ".join(file.gpu.sass) if file.gpu else ""
-        yield row("besides", f"{file.member}, for {made_for} alone")
-
-
-def _coverage(
-    codes: Sequence[tuple[str, GpuCode]], extra: Iterable[ElfFile], capability: str
-) -> str:
-    """Where only what was made for single architectures has code for a GPU, it is in part."""
-    how = wheel_coverage(codes, capability)
-    more = [covered(file.gpu, capability).how for file in extra if file.gpu]
-    return "partial" if how == "missing" and {"native", "partial"} & {*more} else how
+    if any(code.general for _, code in codes):
+        for member, code in codes:
+            if not code.general:
+                yield row("besides", f"{member}, for {', '.join(code.sass)} alone")
 
 
 def _named(capability: str) -> str:

@@ -6,19 +6,17 @@ CUDA: minor-version compatibility does not cover it (NVIDIA, CUDA Compatibility)
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torchsolve.facts.gpus import DriverTable
 from torchsolve.facts.torch import TorchBuild
-from torchsolve.model.binary import GpuCode, WheelBinary, general_code
+from torchsolve.model.binary import GpuCode, WheelBinary, kin
 from torchsolve.model.gpu import Sm, coverage, covered
 from torchsolve.model.plan import GpuCoverage
 from torchsolve.model.version import dotted_key
 
-_DIGITS = re.compile(r"\d+")
 _WORST = ("missing", "partial", "unknown", "ptx", "native")
 
 
@@ -63,20 +61,32 @@ class Coverage:
     drivers: Mapping[str, str]
 
 
-def wheel_coverage(codes: Iterable[tuple[str, GpuCode]], capability: str) -> str:
+def wheel_coverage(
+    codes: Iterable[tuple[str, GpuCode]], capability: str, jit: Jit | None = None
+) -> str:
     """What one GPU finds in a wheel: ``native``, ``ptx``, ``unknown``, ``partial``, ``missing``.
 
     The worst of its files, ``(member, code)``; where one has nothing for the GPU and another has
     code, as where xformers brings FlashAttention-3 beside its own kernels, it is ``partial``. Of
     files whose names differ in digits alone (one for each CUDA) Python code opens one: the best of
-    them counts.
+    them counts. A file made for single architectures alone (torchao's _C_cutlass_90a.so) adds to
+    the others and takes nothing: the GPU that only it serves is served in part. PTX that ``jit``
+    cannot compile is none.
     """
-    kin: dict[str, list[str]] = defaultdict(list)
+    general: dict[str, list[str]] = defaultdict(list)
+    special: dict[str, list[str]] = defaultdict(list)
     for member, code in codes:
-        kin[_DIGITS.sub("#", member)].append(_file(code, capability))
-    hows = [max(answers, key=_WORST.index) for answers in kin.values()]
+        how = _file(jit.usable(code) if jit else code, capability)
+        (general if code.general else special)[kin(member)].append(how)
+    hows = _best(general or special)
+    more = _best(special)
     worst = min(hows, key=_WORST.index, default="native")
-    return "partial" if worst == "missing" and {*hows} & {"native", "ptx", "partial"} else worst
+    served = {*hows, *more} & {"native", "ptx", "partial"}
+    return "partial" if worst == "missing" and served else worst
+
+
+def _best(alike: Mapping[str, list[str]]) -> list[str]:
+    return [max(answers, key=_WORST.index) for answers in alike.values()]
 
 
 def _file(code: GpuCode, capability: str) -> str:
@@ -90,9 +100,9 @@ def _file(code: GpuCode, capability: str) -> str:
 
 
 def gpu_code(binary: WheelBinary) -> list[tuple[str, GpuCode]]:
-    """Files with GPU code, by what the wheel runs on in general."""
-    files = general_code(binary.files)
-    return [(file.member, file.gpu) for file in files if file.gpu is not None]
+    """Files with GPU code."""
+    coded = ((file.member, file.gpu) for file in binary.files)
+    return [(member, code) for member, code in coded if code and (code.sass or code.ptx)]
 
 
 def plan_coverage(
@@ -116,13 +126,13 @@ def plan_coverage(
     for name, binary in binaries:
         if all(file.gpu is not None and not file.gpu.unread for file in binary.files):
             read.add(name)
-        if found := [(member, jit.usable(code)) for member, code in gpu_code(binary)]:
+        if found := gpu_code(binary):
             codes[name] = found
     if not codes or (build is not None and not build.sms):
         return Coverage(GpuCoverage(), {})
-    table = {c: {name: wheel_coverage(rows, c) for name, rows in codes.items()} for c in known}
+    table = {c: {name: wheel_coverage(rows, c, jit) for name, rows in codes.items()} for c in known}
     unread = tuple(sorted(set(wanted) - read))
-    return Coverage(_shown(table, unread), _ptx_drivers(table, codes, build, jit.drivers))
+    return Coverage(_shown(table, unread), _ptx_drivers(table, codes, build, jit))
 
 
 def _torch_code(build: TorchBuild, jit: Jit) -> GpuCode:
@@ -159,23 +169,24 @@ def _ptx_drivers(
     table: Mapping[str, Mapping[str, str]],
     codes: Mapping[str, list[tuple[str, GpuCode]]],
     build: TorchBuild | None,
-    drivers: DriverTable,
+    jit: Jit,
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for capability, hows in table.items():
         floors = []
         for name in _names(hows, "ptx"):
             if name == "torch" and build is not None and build.cuda.dotted:
-                floors.append(drivers.toolkit(build.cuda.dotted))
+                floors.append(jit.drivers.toolkit(build.cuda.dotted))
             else:
-                floors += [_isa_driver(code, capability, drivers) for _, code in codes[name]]
+                floors += [_isa_driver(code, capability, jit) for _, code in codes[name]]
         known = [floor for floor in floors if floor is not None]
         if known:
             found[capability] = max(known, key=dotted_key)
     return found
 
 
-def _isa_driver(code: GpuCode, capability: str, drivers: DriverTable) -> str | None:
+def _isa_driver(code: GpuCode, capability: str, jit: Jit) -> str | None:
     """The driver for the PTX that it would compile: that of the newest architecture that runs."""
-    fitting = [(Sm.parse(n), isa) for n, isa in code.ptx if Sm.parse(n).ptx_runs_on(capability)]
-    return drivers.ptx_isa(max(fitting)[1]) if fitting else None
+    ptx = jit.usable(code).ptx
+    fitting = [(Sm.parse(n), isa) for n, isa in ptx if Sm.parse(n).ptx_runs_on(capability)]
+    return jit.drivers.ptx_isa(max(fitting)[1]) if fitting else None
