@@ -17,7 +17,7 @@ from packaging.version import Version
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.facts import load_facts
 from torchsolve.index.client import IndexClient
-from torchsolve.model.binary import Cause, GpuCode, Judgement, WheelBinary
+from torchsolve.model.binary import Cause, ElfFile, GpuCode, Judgement, WheelBinary
 from torchsolve.model.evidence import Disagreement, Evidence, Strength
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import WheelVerdict
@@ -29,7 +29,7 @@ from torchsolve.solve.coverage import Jit, gpu_code, wheel_coverage
 if TYPE_CHECKING:
     from torchsolve.abi.built_with import BuiltWith
 
-_CUDART = re.compile(r"libcudart\.so\.(\d+)")
+_CUDART = re.compile(r"libcudart\.so\.(\d+)(?:\.\d+)*")
 # From this release on every build has the C++11 ABI: matrices/torch.toml, cxx11_abi.
 _ONE_ABI = Version("2.7")
 _CUDA_BUILD = ("libc10_cuda.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so")
@@ -189,14 +189,20 @@ def _of_another_build(binary: WheelBinary, found: Judgement, place: Place) -> Ju
 
 def _foreign_runtime(binary: WheelBinary, place: Place) -> Judgement | None:
     """A CUDA runtime of another major than the build's: known without reading the build."""
+    from torchsolve.abi.alternatives import counting
+
     own = {file.member.rpartition("/")[2] for file in binary.files}
-    for file in binary.files:
-        for soname in file.needed:
-            match = _CUDART.fullmatch(soname)
-            if match and soname not in own and int(match[1]) != place.cuda.major:
-                reason = f"{soname} is missing: {place.cuda} brings another major"
-                return Judgement("refuted", Cause.LIBRARY, (soname,), reason, file.member)
-    return None
+    rows = [_runtime_of(file, own, place) for file in binary.files]
+    return next((j for j in counting(rows, place.cuda.version) if j.verdict == "refuted"), None)
+
+
+def _runtime_of(file: ElfFile, own: set[str], place: Place) -> Judgement:
+    for soname in file.needed:
+        match = _CUDART.fullmatch(soname)
+        if match and soname not in own and int(match[1]) != place.cuda.major:
+            reason = f"{soname} is missing: {place.cuda} brings another major"
+            return Judgement("refuted", Cause.LIBRARY, (soname,), reason, file.member)
+    return Judgement("loads", member=file.member)
 
 
 def _lacks_shared(found: Judgement, place: Place) -> bool:

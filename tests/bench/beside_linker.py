@@ -72,7 +72,9 @@ def opened(text: str, python: str, env: Path) -> dict[tuple[str, str], str]:
         done = subprocess.run([env, "-c", OPEN, *files], capture_output=True, text=True, check=True)
         version, found = json.loads(done.stdout.splitlines()[-1])
         return {
-            (str(Path(path).relative_to(folder)), version.partition("+")[0]): error or "loaded"
+            (str(Path(path).relative_to(folder)), version.partition("+")[0]): (
+                error.removeprefix(f"{path}: ") if error else "loaded"
+            )
             for path, error in found.items()
         }
 

@@ -251,6 +251,27 @@ def test_alternatives_stand_for_one_another_where_a_library_is_missing(atlas: At
     assert on("2.11.0", wheel(eleven, twelve), atlas).cause is Cause.LIBRARY
 
 
+def test_of_alternatives_that_all_lack_a_library_the_nearest_speaks(atlas: Atlas) -> None:
+    # bitsandbytes 0.46.0 on torch 2.11, which brings CUDA 13.
+    eleven = ElfFile("pkg/lib_cuda118.so", machine="x86_64", needed=("libcudart.so.11.0",))
+    twelve = ElfFile("pkg/lib_cuda126.so", machine="x86_64", needed=("libcudart.so.12",))
+    found = on("2.11.0", wheel(eleven, twelve), atlas)
+    assert (found.member, found.missing) == ("pkg/lib_cuda126.so", ("libcudart.so.12",))
+    assert found.reason.endswith("torch 2.11.0 brings libcudart.so.13")
+
+
+def test_the_alternative_for_the_releases_own_cuda_stands_for_all(atlas: Atlas) -> None:
+    # 2.8.0 brings CUDA 12.8, 2.7.0 12.6: what the other file wants is not asked.
+    older = ElfFile("pkg/lib_cuda126.so", machine="x86_64", needed=("libcudart.so.12",))
+    newer = wants(GUARD, member="pkg/lib_cuda128.so")
+    assert on("2.7.0", wheel(older, newer), atlas).verdict == "loads"
+    assert on("2.8.0", wheel(older, newer), atlas).member == "pkg/lib_cuda128.so"
+    bad = replace(newer, member="pkg/lib_cuda126.so")
+    assert on("2.7.0", wheel(replace(older, member="pkg/lib_cuda128.so"), bad), atlas).missing == (
+        GUARD,
+    )
+
+
 def test_needs_that_go_round_in_a_circle(atlas: Atlas) -> None:
     one = ElfFile("p/a.so", machine="x86_64", needed=("b.so",), runpath=("$ORIGIN",))
     other = ElfFile("p/b.so", machine="x86_64", needed=("a.so", "b.so"), runpath=("${ORIGIN}",))

@@ -82,6 +82,23 @@ def test_a_build_of_another_cuda_major_has_another_runtime(client: IndexClient) 
     assert "libcudart.so.12" in proof.evidence.statement
 
 
+BITSANDBYTES_0460 = "ef38883c"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "missing"),
+    [("cu126", None), ("cu118", None), ("cu129", None), ("cu130", "libcudart.so.12")],
+)
+def test_of_files_for_each_cuda_that_of_the_build_counts(
+    client: IndexClient, cuda: str, missing: str | None
+) -> None:
+    """It has one for CUDA 11.8, for 12.0 to 12.6 and 12.8, and links cudart dynamically."""
+    file = file_of("bitsandbytes", BITSANDBYTES_0460)
+    proof = Proofs(client).proof(file, at("2.8.0", cuda, default=False), CP312)
+    assert (proof.verdict is WheelVerdict.REFUTED) == (missing is not None)
+    assert missing is None or missing in proof.evidence.statement
+
+
 def test_a_build_that_was_not_read_is_unknown_to_cuda_code(client: IndexClient) -> None:
     place = at("2.9.1", "cu129", default=False)
     proof = Proofs(client).proof(file_of("o-voxel", O_VOXEL_291), place, CP312)

@@ -8,12 +8,12 @@ of dlopen(RTLD_NOW) over 13 releases.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from packaging.version import Version
 
+from torchsolve.abi.alternatives import counting, cuda_of
 from torchsolve.abi.built_with import BuiltWith, built_with
 from torchsolve.abi.case import Case
 from torchsolve.abi.closure import Closure, Siblings, closure
@@ -40,7 +40,6 @@ LOADS, LINKS, REFUTED, UNKNOWN, PURE = "loads", "links", "refuted", "unknown", "
 _ORDER = (REFUTED, UNKNOWN, LINKS, LOADS)
 _NONE = "it uses no torch"
 _SAME = "all that it uses of torch is the same in every release that it may be built with"
-_DIGITS = re.compile(r"\d+")
 
 
 class Judge:
@@ -67,8 +66,8 @@ class Judge:
         """The weakest of its files' verdicts.
 
         Files whose names differ in digits alone (``libtorio_ffmpeg4.so``, ``…_cuda126.so``) are
-        alternatives among which Python code chooses: one that lacks a library is passed over where
-        another of them has all. Extensions of other Pythons are dead weight where one is of this.
+        alternatives among which Python code chooses: ``alternatives.counting``. Extensions of other
+        Pythons are dead weight where one is of this.
         """
         files, unread = self._binary.files, self._binary.unread
         if not files:
@@ -76,9 +75,8 @@ class Judge:
                 return _unread(*unread[0])
             return Judgement(PURE, reason="it has no compiled code")
         found = [self._file(file, version, inside=self._siblings.opens(file)) for file in files]
-        serving = {_kin(j.member) for j in found if j.verdict in (LOADS, LINKS)}
         found += [_unread(*row) for row in unread if row[0] not in self._members]
-        chosen = [j for j in found if not (_lacks_library(j) and _kin(j.member) in serving)]
+        chosen = counting(found, cuda_of(self._atlas.release(version)))
         if any(j.cause is not Cause.PYTHON for j in chosen):
             chosen = [j for j in chosen if j.cause is not Cause.PYTHON]
         # Of equals the one that uses torch tells more.
@@ -175,14 +173,6 @@ def _unknown(file: ElfFile, reason: str) -> Judgement:
 
 def _unread(member: str, why: str) -> Judgement:
     return Judgement(UNKNOWN, reason=f"{member} cannot be read: {why}", member=member)
-
-
-def _kin(member: str | None) -> str:
-    return _DIGITS.sub("#", member or "")
-
-
-def _lacks_library(judgement: Judgement) -> bool:
-    return judgement.verdict == REFUTED and judgement.cause is Cause.LIBRARY
 
 
 def _symbols(case: Case) -> Judgement | None:

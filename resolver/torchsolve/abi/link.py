@@ -20,11 +20,10 @@ from torchsolve.abi.link_copies import copies, majors, overlaps
 from torchsolve.abi.link_symbols import unresolved
 from torchsolve.abi.versions import lacks
 from torchsolve.abi.view import ReleaseView
-from torchsolve.model.binary import ElfFile, WheelBinary
+from torchsolve.model.binary import ElfFile, WheelBinary, kin
 from torchsolve.model.link import LinkIssue, LinkKind, Links, SystemNeed
 
 _EXTENSION = re.compile(r"\.(cpython-[^/]+|abi3|cp\d+t?[^/]*)\.so$")
-_DIGITS = re.compile(r"\d+")
 # Where the loader or the operating system keeps libraries; the rest is somebody's own folder.
 _SYSTEM_PATH = re.compile(
     r"/(usr/(local/)?)?lib(32|64|x32)?(/|$)|/usr/local/(cuda|nvidia)|/opt/cuda"
@@ -211,10 +210,10 @@ def _served(linker: Linker, name: str) -> Iterator[ElfFile]:
     levels = {file.member: _lacks(linker, name, file) for file in files}
     best: dict[str, int] = {}
     for file in files:
-        kin, level = _kin(file), levels[file.member]
-        best[kin] = min(level, best.get(kin, level))
+        row, level = kin(file.member), levels[file.member]
+        best[row] = min(level, best.get(row, level))
     for file in files:
-        if best[_kin(file)] in (levels[file.member], _NOWHERE):
+        if best[kin(file.member)] in (levels[file.member], _NOWHERE):
             yield file
 
 
@@ -225,10 +224,6 @@ def _lacks(linker: Linker, name: str, file: ElfFile) -> int:
     """0: finds all, in its own wheel at least; 1: what another wheel hides; 2: what nobody has."""
     lacks = [lack for lack in linker.missing(name, file) if lack.hidden_in != name]
     return 0 if not lacks else 1 if all(lack.hidden_in for lack in lacks) else _NOWHERE
-
-
-def _kin(file: ElfFile) -> str:
-    return _DIGITS.sub("#", file.member)
 
 
 def _reached(linker: Linker, name: str) -> frozenset[str]:
