@@ -104,7 +104,9 @@ class Proofs:
         found = judge(binary, place.torch, load_atlas(), host, built)
         if not place.default:
             found = _of_another_build(binary, found, place)
-        return self._uncovered(file, binary, place, found) or _proof(file, binary, found, place)
+        if found.verdict not in ("refuted", "pure"):
+            found = self._on_gpus(binary) or found
+        return _proof(file, binary, found, place)
 
     def _built_with(self, key: str, binary: WheelBinary) -> BuiltWith:
         from torchsolve.abi.atlas import load_atlas
@@ -114,23 +116,21 @@ class Proofs:
             self._built[key] = built_with(binary, load_atlas())
         return self._built[key]
 
-    def _uncovered(
-        self, file: IndexFile, binary: WheelBinary, place: Place, found: Judgement
-    ) -> Proof | None:
-        """The refutation by a file without code for a GPU that was asked for."""
-        if found.verdict == "refuted":
-            return None
+    def _on_gpus(self, binary: WheelBinary) -> Judgement | None:
+        """What its GPU code says against it: none for a GPU that was asked for, or not readable."""
         codes = [(member, code) for member, code in gpu_code(binary) if not code.unread]
-        if not codes:
-            return None
         jit = Jit(load_facts().drivers, self.driver)
-        for capability in self.gpus:
+        for capability in self.gpus if codes else ():
             if wheel_coverage(codes, capability, jit) == "missing":
                 member, code = _without(codes, capability, jit)
                 by_driver = wheel_coverage(codes, capability) != "missing"
                 text = self._lack(jit.usable(code), capability, code if by_driver else None)
-                lacking = Judgement("refuted", Cause.GPU, (), text, member)
-                return _proof(file, binary, lacking, place)
+                return Judgement("refuted", Cause.GPU, (), text, member)
+        for file in binary.files if self.gpus else ():
+            if file.gpu is None or file.gpu.unread:
+                why = file.gpu.unread if file.gpu else "it is not at hand"
+                text = f"its GPU code could not be read: {why}"
+                return Judgement("unknown", reason=text, member=file.member)
         return None
 
     def _lack(self, code: GpuCode, capability: str, newer: GpuCode | None) -> str:

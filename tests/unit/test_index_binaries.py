@@ -44,7 +44,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 def wheel(library: bytes) -> Archive:
-    members = {"demo/ext.so": library, "demo/notes.so": b"no ELF file", "demo/data.bin": b"x" * 99}
+    members = {
+        "demo/ext.so": library,
+        "demo/notes.so": b"INPUT(ext.so)",
+        "demo/data.bin": b"x" * 99,
+    }
     return make_wheel("demo", "1.0", ["torch"], tag="cp312-cp312-linux_x86_64", members=members)
 
 

@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from torchsolve.index.client import IndexClient
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.binary import GpuCode
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import WheelVerdict
@@ -122,6 +123,21 @@ def test_a_gpu_without_code_refutes(client: IndexClient, gpu: str, refuted: bool
     proof = Proofs(client, (gpu,)).proof(file_of("o-voxel", O_VOXEL_291), at("2.9.1"), CP312)
     assert (proof.verdict is WheelVerdict.REFUTED) == refuted
     assert ("build it from source" in proof.evidence.statement) == refuted
+
+
+@pytest.mark.parametrize("unread", ["the fatbin at 0x40 claims 9 bytes", None])
+def test_gpu_code_that_cannot_be_read_is_unknown_where_a_gpu_was_asked_for(
+    client: IndexClient, monkeypatch: pytest.MonkeyPatch, unread: str | None
+) -> None:
+    file = file_of("o-voxel", O_VOXEL_291)
+    real = client.read_remote(file, gpu=True)
+    gpu = GpuCode(unread=unread) if unread else None
+    blind = replace(real, files=tuple(replace(elf, gpu=gpu) for elf in real.files))
+    monkeypatch.setattr(client, "read_remote", lambda *_, **__: blind)
+    proof = Proofs(client, ("12.0",)).proof(file, at("2.9.1"), CP312)
+    assert proof.verdict is WheelVerdict.UNKNOWN
+    assert "its GPU code could not be read" in proof.evidence.statement
+    assert Proofs(client).proof(file, at("2.9.1"), CP312).verdict is WheelVerdict.LOADS
 
 
 def test_what_cannot_be_read_is_unknown(client: IndexClient) -> None:

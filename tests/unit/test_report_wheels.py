@@ -3,6 +3,8 @@ xformers 0.0.30, whose FlashAttention-3 is made for sm_90a alone."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torchsolve.abi.atlas import load_atlas
 from torchsolve.abi.survey import survey
 from torchsolve.inspection import WheelFindings
@@ -61,6 +63,14 @@ def test_a_gpu_that_only_the_addition_serves_is_served_in_part() -> None:
     rows = told(member("_C", ("sm_80",)), HOPPER)
     assert "9.0" in rows["in part on"]
     assert "9.0" not in rows["runs on"]
+
+
+def test_gpu_code_that_could_not_be_read_is_told_and_nothing_is_ruled_out() -> None:
+    code = GpuCode(("sm_80",), unread="the fatbin at 0x40 claims 9 bytes")
+    rows = told(replace(GENERAL, gpu=code))
+    assert rows["unread"] == "GPU code of xformers/_C.so: the fatbin at 0x40 claims 9 bytes"
+    assert "8.0 (A100)" in rows["runs on"]
+    assert "not on" not in rows
 
 
 def test_shipped_evidence_is_told_from_a_read() -> None:

@@ -52,6 +52,17 @@ def _zip(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def _encrypted(content: bytes) -> bytes:
+    """With the flag that says so on every member."""
+    raw = bytearray(content)
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = raw.find(mark)
+        while at >= 0:
+            raw[at + flags] |= 1
+            at = raw.find(mark, at + 1)
+    return bytes(raw)
+
+
 GOOD = make_wheel("demo", "1.0", ["six"]).content
 INFO = "demo-1.0.dist-info/METADATA"
 
@@ -62,6 +73,7 @@ INFO = "demo-1.0.dist-info/METADATA"
         (b"", "not-a-wheel"),
         (b"version https://git-lfs.github.com/spec/v1\n", "not-a-wheel"),
         (GOOD[: len(GOOD) // 2], "not-a-wheel"),
+        (_encrypted(GOOD), "not-a-wheel"),
         (_zip({"demo/__init__.py": b""}), "not-a-wheel"),
         (_zip({INFO: b"Version: 1.0\n"}), "bad-metadata"),
         (_zip({INFO: b"Name: x\nVersion: 1\n" + b"\n" * (9 << 20)}), "not-a-wheel"),

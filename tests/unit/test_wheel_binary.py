@@ -94,6 +94,27 @@ def test_a_damaged_member_is_told_and_the_others_are_read(elf: bytes, damage: st
 
 
 @pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+        (b"<html>404</html>", "no ELF file"),
+    ],
+)
+def test_what_has_a_librarys_name_and_is_none_is_unread(content: bytes, why: str) -> None:
+    found = read_binaries(wheel(**{"pkg/_C.abi3.so": content}), NAME)
+    assert [member for member, _ in found.unread] == ["pkg/_C.abi3.so"]
+    assert why in found.unread[0][1]
+
+
+@pytest.mark.parametrize(
+    "content", [b"/* GNU ld script */\nGROUP ( libz.so.1 )", b"\xcf\xfa\xed\xfe", b"MZ\x90"]
+)
+def test_libraries_of_other_systems_and_linker_scripts_are_passed_over(content: bytes) -> None:
+    assert read_binaries(wheel(**{"pkg/libz.so": content}), NAME).files == ()
+
+
+@pytest.mark.parametrize(
     "content",
     [b"", b"not a zip", wheel(a=b"x").getvalue()[:-30]],
     # Not of the bytes: they hold the time, and workers would collect different tests.

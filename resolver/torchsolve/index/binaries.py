@@ -29,8 +29,10 @@ from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.model.package import IndexFile
 from torchsolve.wheel.binary import (
+    HEAD,
     binary_members,
     content_id,
+    not_elf,
     read_binaries,
     read_variant_text,
 )
@@ -206,8 +208,10 @@ def _of_member(
         return _Member(ElfFile(name, unread=f"it claims {info.file_size} bytes"))
     try:
         with LazyMember(archive.fetch, info, scratch) as source:
-            if source.size < 4 or source.read_at(0, 4) != b"\x7fELF":
-                return None
+            head = source.read_at(0, min(source.size, HEAD))
+            if not head.startswith(b"\x7fELF"):
+                known = not_elf(name, head)
+                return None if known is None else _Member(known)
             elf, whole = read(source, name)
             elf = replace(elf, content=content_id(info))
             return _Member(elf, whole=whole)

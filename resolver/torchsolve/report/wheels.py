@@ -122,6 +122,7 @@ def _extension(found: FileSurvey) -> dict[str, Any]:
         "sass": list(gpu.sass) if gpu else None,
         "ptx": [architecture for architecture, _ in gpu.ptx] if gpu else None,
         "fatbins": _fatbins(gpu) if gpu else None,
+        "gpu_unread": gpu.unread if gpu else None,
         "unread": file.unread,
         "torch": {str(v): judgement_json(judgement) for v, judgement in found.torch.items()},
     }

@@ -123,10 +123,15 @@ def gpu_rows(binary: WheelBinary) -> Iterator[Row]:
         yield row(
             "gpu code", f"also made at run time, for the GPU that is there: {', '.join(made)}"
         )
+    unread = [file for file in binary.files if file.gpu and file.gpu.unread]
+    for file in unread:
+        why = file.gpu.unread if file.gpu else ""
+        yield row(Cell("unread", "yellow"), f"GPU code of {file.member}: {why}")
     codes = gpu_code(binary)
     rows = sorted(load_facts().gpus.sms, key=lambda r: dotted_key(r.capability))
     told = {r.capability: wheel_coverage(codes, r.capability) for r in rows if codes}
-    for how, label in _COVERAGE:
+    # What could not be read may have code for the others.
+    for how, label in _COVERAGE[:-1] if unread else _COVERAGE:
         named = [_named(capability) for capability, found in told.items() if found == how]
         if named:
             yield row(Cell(label, "red" if how == "missing" else ""), ", ".join(named))

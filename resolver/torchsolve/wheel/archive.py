@@ -29,6 +29,8 @@ MEMBER_LIMIT = 8 * 1024 * 1024
 
 _INFO = re.compile(r"([^/]+)-[^/-]+\.dist-info/METADATA")
 _EXTENSION = re.compile(r"\.so(\.\d+)*$|\.pyd$")
+# zipfile raises RuntimeError for an encrypted member.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 Source = Path | IO[bytes]
 
@@ -107,7 +109,7 @@ def _opened(source: Source, origin: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(source) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise _not_a_wheel(f"it is no zip archive that can be read ({error})", origin) from None
     except OSError as error:
         if isinstance(source, Path):

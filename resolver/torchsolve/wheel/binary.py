@@ -36,6 +36,13 @@ _MOST_MEMBERS = 4096
 _LIBRARY = re.compile(r"\.so(\.[0-9A-Za-z_]+)*$|\.pyd$")
 # Of a member: checksum, deflate, end, method, encryption (zipfile raises RuntimeError for that).
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# Files that have a library's name and are given to no loader of Linux: linker scripts, archives,
+# libraries of macOS and Windows (a wheel for any platform may hold one a system).
+_FOREIGN = (
+    *(b"GROUP", b"INPUT", b"OUTPUT_FORMAT", b"/*", b"!<arch>", b"MZ"),
+    *(b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"),
+)
+HEAD = 64
 _BINARY_FOLDER = re.compile(r"(^|/)(bin|scripts|[^/]+\.libs|lib)/[^/.]+$")
 
 
@@ -132,6 +139,21 @@ def may_be_binary(member: str) -> bool:
     return bool(_LIBRARY.search(member) or _BINARY_FOLDER.search(member))
 
 
+def not_elf(member: str, head: bytes) -> ElfFile | None:
+    """A file that is no ELF file though its name says so; None where none was to be expected.
+
+    Args:
+        head: its first ``HEAD`` bytes.
+    """
+    if not _LIBRARY.search(member) or head.lstrip().startswith(_FOREIGN):
+        return None
+    if not head:
+        return ElfFile(member, unread="it is empty")
+    if head.startswith(b"version https://git-lfs"):
+        return ElfFile(member, unread="it is a Git LFS pointer, not the file itself")
+    return ElfFile(member, unread="it is no ELF file")
+
+
 def content_id(info: zipfile.ZipInfo) -> str:
     """Tells two members with other contents apart."""
     return f"{info.CRC:08x}-{info.file_size}"
@@ -144,9 +166,9 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, gpu: bool) 
         return ElfFile(name, unread=f"it claims {info.file_size} bytes")
     try:
         with archive.open(info) as member:
-            head = member.read(4)
-            if head != b"\x7fELF":
-                return None
+            head = member.read(HEAD)
+            if not head.startswith(b"\x7fELF"):
+                return not_elf(name, head)
             with _inflated(member, head, info.file_size) as source:
                 return replace(read_elf(source, name, gpu=gpu), content=content_id(info))
     except _DAMAGE as error:

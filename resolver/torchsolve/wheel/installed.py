@@ -21,7 +21,7 @@ from pathlib import Path
 from torchsolve.errors import UsageError
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.model.package import DistMetadata
-from torchsolve.wheel.binary import may_be_binary
+from torchsolve.wheel.binary import HEAD, may_be_binary, not_elf
 from torchsolve.wheel.elf import read_elf
 from torchsolve.wheel.elf_source import FileSource
 from torchsolve.wheel.metadata import parse_metadata
@@ -240,8 +240,9 @@ def _elf(item: tuple[str, Path]) -> tuple[ElfFile | None, int]:
     member, path = item
     try:
         with path.open("rb") as stream:
-            if stream.read(4) != b"\x7fELF":
-                return None, 0
+            head = stream.read(HEAD)
+            if not head.startswith(b"\x7fELF"):
+                return not_elf(member, head), 0
             size = os.fstat(stream.fileno()).st_size
             return read_elf(FileSource(stream, size), member, gpu=True), size
     except OSError as error:
