@@ -15,11 +15,7 @@ from packaging.version import Version
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.client import IndexClient
 from torchsolve.model.package import DirectFile, IndexFile
-from torchsolve.project import download
-from torchsolve.project.direct import read_git
 from torchsolve.project.options import ReadOptions
-from torchsolve.project.single import wheel_fact
-from torchsolve.wheel.archive import sha256_of
 from torchsolve.wheel.filename import WheelName, parse
 from torchsolve.wheel.metadata import check_identity
 
@@ -39,6 +35,8 @@ class Direct:
         """Raises UsageError ``bad-direct-reference``, UnknownError when out of reach."""
         url = str(requirement.url)
         if url.startswith("git+"):
+            from torchsolve.project.direct import read_git
+
             return read_git(requirement, origin, self.options)
         address, fragment = urldefrag(url)
         filename = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
@@ -66,6 +64,9 @@ class Direct:
                 origin=origin,
                 hint="a file:// address is a whole path of this machine",
             )
+        from torchsolve.project.single import wheel_fact
+        from torchsolve.wheel.archive import sha256_of
+
         if path.suffix == ".whl":
             known = wheel_fact(path)
             return DirectFile(replace(known.file, place=str(path)), known.metadata)
@@ -85,6 +86,9 @@ class Direct:
         return replace(file, **known)
 
     def _measured(self, address: str) -> dict[str, Any]:
+        from torchsolve.project import download
+        from torchsolve.wheel.archive import sha256_of
+
         online = None if self.options.offline else self.index.download
         try:
             path = download.wheel(address, self.options.cache_dir, online, limit=HASH_LIMIT)

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from torchsolve.facts import Facts
 from torchsolve.index.client import IndexClient
-from torchsolve.links import with_links
 from torchsolve.model.evidence import Disagreement, Evidence, Strength
 from torchsolve.model.link import LinkIssue, LinkKind
 from torchsolve.model.outcome import Resolution
@@ -41,6 +40,8 @@ def resolve_linked(
         found = resolve_in(context)
         if found.plan is None or not context.settings.reads_binaries:
             return found
+        from torchsolve.links import with_links
+
         if fetch and progress is not None:
             progress.stage("reading what the plan's wheels need")
         driver = context.settings.driver

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchsolve.config import Settings
 from torchsolve.defaults import default_index_url
@@ -26,21 +27,20 @@ from torchsolve.indexes import find_indexes
 from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.claim import Claim, Standing
 from torchsolve.model.inventory import ImageInventory
-from torchsolve.model.named_model import named_model
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
 from torchsolve.project.constraints import bounded
 from torchsolve.project.load import ReadOptions, load_all
-from torchsolve.project.notes.compare import check_claims
-from torchsolve.project.notes.read import read_notes
-from torchsolve.proof import Proofs
 from torchsolve.solve.cells import plain_cells, refuse_unknown
 from torchsolve.solve.context import Context
 from torchsolve.solve.core import CoreEngine
-from torchsolve.solve.resolvelib_engine import ResolvelibEngine
+from torchsolve.solve.engine import Engine
 from torchsolve.solve.search import Search
+
+if TYPE_CHECKING:
+    from torchsolve.proof import Proofs
 
 
 def resolve(
@@ -57,15 +57,27 @@ def resolve(
 
     Raises UsageError for bad input, UnknownError for a project that is out of reach.
     """
-    notes = read_notes(settings.claims) if settings.claims else ()
+    notes = _notes(settings)
     with _context(references, settings, progress) as (context, client):
         found = resolve_linked(context, client, fetch=links, progress=progress)
         return _with_claims(_with_weights(found, context, client), notes, context)
 
 
+def _notes(settings: Settings) -> tuple[Claim, ...]:
+    if not settings.claims:
+        return ()
+    from torchsolve.project.notes.read import read_notes
+
+    return read_notes(settings.claims)
+
+
 def _with_claims(found: Resolution, notes: tuple[Claim, ...], context: Context) -> Resolution:
     """Notes and READMEs held against the source; of a README only what differs."""
     said = tuple(claim for project in found.projects for claim in project.readme)
+    if not notes and not said:
+        return found
+    from torchsolve.project.notes.compare import check_claims
+
     checked = check_claims(notes, found.projects, found.plan, context.tables)
     theirs = check_claims(said, found.projects, found.plan, context.tables)
     checked += tuple(c for c in theirs if c.standing is Standing.DIFFERS)
@@ -77,9 +89,11 @@ def _with_models(
     projects: tuple[ProjectFacts, ...], models: tuple[str, ...]
 ) -> tuple[ProjectFacts, ...]:
     """Weights that only the user knows of, with the first project."""
-    extra = tuple(map(named_model, models))
-    if not extra:
+    if not models:
         return projects
+    from torchsolve.model.named_model import named_model
+
+    extra = tuple(map(named_model, models))
     first, *rest = projects
     return (replace(first, models=(*first.models, *extra)), *rest)
 
@@ -165,7 +179,7 @@ def _context(
             direct=Direct(client, options),
             prover=proofs if settings.reads_binaries else None,
             labels=proofs,
-            engine=ResolvelibEngine() if settings.engine == "resolvelib" else CoreEngine(),
+            engine=_engine(settings),
             witnessed=settings.engine == "both",
             tick=_ticker(progress),
             expect=_expecter(progress),
@@ -173,10 +187,20 @@ def _context(
         yield context, client
 
 
+def _engine(settings: Settings) -> Engine:
+    if settings.engine != "resolvelib":
+        return CoreEngine()
+    from torchsolve.solve.resolvelib_engine import ResolvelibEngine
+
+    return ResolvelibEngine()
+
+
 def _proofs(client: IndexClient, settings: Settings, gpus: Sequence[Gpu]) -> Proofs | None:
     """Labels that are trusted are held against the binaries all the same, to say what they hide."""
     if settings.evidence != "binary":
         return None
+    from torchsolve.proof import Proofs
+
     asked = tuple(sorted({gpu.capability for gpu in gpus}))
     return Proofs(client, asked, settings.driver)
 

@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from torchsolve import config, errors
-from torchsolve.cli.app import app
+from torchsolve.cli.app import make_app
 from torchsolve.errors import TorchsolveError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,14 +22,14 @@ _LARGEST_MODULE = 400
 def _commands() -> set[str]:
     """``resolve``, ``image inspect``, …: all that the command line knows."""
     found = set()
-    for name, command in vars(get_command(app))["commands"].items():
+    for name, command in vars(get_command(make_app()))["commands"].items():
         below = vars(command).get("commands") or {}
         found |= {f"{name} {child}" for child in below} or {name}
     return found
 
 
 def _options(command: str) -> set[str]:
-    current = get_command(app)
+    current = get_command(make_app())
     for word in command.split():
         current = vars(current)["commands"][word]
     return {name for param in current.params for name in (*param.opts, *param.secondary_opts)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from torchsolve.cli.app import app
+from torchsolve.cli.app import make_app
 
 TEXT = (Path(__file__).parent.parent.parent / "SKILL.md").read_text()
 COMMANDS = sorted(set(re.findall(r"torchsolve ([a-z]+)([^`\n]*)", TEXT)))
@@ -17,7 +17,7 @@ LOOSE = sorted(set(re.findall(r"`(--[a-z-]+)", TEXT)))
 
 
 def _flags() -> dict[str, set[str]]:
-    commands: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+    commands: dict[str, Any] = vars(typer.main.get_command(make_app()))["commands"]
     return {
         name: {flag for parameter in command.params for flag in parameter.opts}
         | {flag for parameter in command.params for flag in parameter.secondary_opts}

@@ -1,63 +1,64 @@
-"""The command line: which commands there are, and what every run ends with."""
+"""The command line: which commands there are, and what every run ends with.
+
+A run that names its command imports that one alone.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from itertools import pairwise
+from types import ModuleType
 from typing import Annotated
 
 import typer
 from typer.main import get_command
 
 from torchsolve import __version__
-from torchsolve.cli import (
-    atlas,
-    build,
-    emit,
-    facts,
-    image,
-    inspect,
-    matrix,
-    resolve,
-    scan,
-    smoke,
-    why,
-)
 from torchsolve.cli.console import View, print_json, print_text, unwritable
 from torchsolve.cli.failures import INTERRUPTED, defect, disk_error, fail, quiet_pipe
 from torchsolve.cli.quick import Command, Group
 from torchsolve.errors import TorchsolveError, UsageError
 
-app = typer.Typer(
-    name="torchsolve",
-    cls=Group,
-    help="Proves that a PyTorch container will work before anyone builds it.",
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(cls=Command)(resolve.resolve)
-app.command(cls=Command)(matrix.matrix)
-app.command(cls=Command)(why.why)
-app.command(cls=Command)(inspect.inspect)
-app.command(cls=Command)(scan.scan)
-app.command(cls=Command)(emit.emit)
-app.command(cls=Command)(build.build)
-app.command(cls=Command)(smoke.smoke)
-app.add_typer(image.app, name="image")
-app.add_typer(facts.app, name="facts")
-app.add_typer(atlas.app, name="atlas")
+# Each is a module of this room; it has a function of its own name, or the ``app`` of a group.
+_COMMANDS = ("resolve", "matrix", "why", "inspect", "scan", "emit", "build", "smoke")
+_GROUPS = ("image", "facts", "atlas")
 
 
-@app.callback(invoke_without_command=True)
-def root(
+def make_app(only: str | None = None) -> typer.Typer:
+    """The commands; with ``only`` that one alone."""
+    app = typer.Typer(
+        name="torchsolve",
+        cls=Group,
+        help="Proves that a PyTorch container will work before anyone builds it.",
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name in _COMMANDS:
+        if only in (None, name):
+            app.command(cls=Command)(getattr(_module(name), name))
+    for name in _GROUPS:
+        if only in (None, name):
+            app.add_typer(_module(name).app, name=name)
+    return app
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"torchsolve.cli.{name}")
+
+
+def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", "-V", help="show the version")] = False,
     json_: Annotated[bool, typer.Option("--json", hidden=True)] = False,
 ) -> None:
     """Proves that a PyTorch container will work before anyone builds it."""
     if version and json_:
+        from torchsolve.cli import facts
+
         print_json(facts.version_json())
     elif version:
         print_text(f"torchsolve {__version__}\n")
@@ -82,7 +83,8 @@ def run(argv: Sequence[str]) -> int:
 
 def _invoke(argv: Sequence[str], view: View) -> int:
     try:
-        result = get_command(app).main(
+        only = next((word for word in argv[:1] if word in _names()), None)
+        result = get_command(make_app(only)).main(
             args=list(argv), prog_name="torchsolve", standalone_mode=False
         )
     except TorchsolveError as error:
@@ -114,8 +116,7 @@ def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
 
 
 def _names() -> set[str]:
-    commands = {info.callback.__name__ for info in app.registered_commands if info.callback}
-    return commands | {str(group.name) for group in app.registered_groups}
+    return {*_COMMANDS, *_GROUPS}
 
 
 def _view_of(argv: Sequence[str]) -> View:

@@ -13,7 +13,6 @@ from torchsolve import __version__
 from torchsolve.cli.console import STDOUT, View, forget_stdout, print_json, print_screen
 from torchsolve.errors import TorchsolveError, UsageError
 from torchsolve.report.failure import error_screen
-from torchsolve.report.plan_json import error_json
 from torchsolve.report.redact import redact
 
 INTERRUPTED = 130
@@ -31,6 +30,8 @@ _DISK = {
 def fail(error: TorchsolveError, view: View, document: dict[str, Any] | None = None) -> int:
     """Print the error; with ``--json`` beside the document of the result, where there is one."""
     if view.as_json and error.origin != STDOUT:
+        from torchsolve.report.plan_json import error_json
+
         try:
             print_json(document | {"error": error_json(error)} if document else error_json(error))
         except UsageError as unwritable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from torchsolve.cli.failures import fail
 from torchsolve.cli.options import Projects, takes_settings
 from torchsolve.config import Settings
 from torchsolve.errors import TorchsolveError
+
+if TYPE_CHECKING:
+    from torchsolve.model.outcome import Resolution
 
 Output = Annotated[
     Path | None,
@@ -27,8 +30,6 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
     from torchsolve.pipeline import resolve as solve
     from torchsolve.pipeline import write_plan
     from torchsolve.report.failure import resolution_error
-    from torchsolve.report.pins import pins_text
-    from torchsolve.report.plan_json import resolution_json
     from torchsolve.report.text import resolution_screen
 
     settings = _keeping(settings, output)
@@ -46,8 +47,10 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
         except TorchsolveError as refused:
             error = refused
     if resolution.plan and settings.pins:
+        from torchsolve.report.pins import pins_text
+
         replace_file(settings.pins, pins_text(resolution.plan).encode())
-    document = resolution_json(resolution, oldest_fact()) if view.as_json else None
+    document = _document(resolution) if view.as_json else None
     if error is not None:
         raise typer.Exit(fail(error, view, document))
     if document is not None:
@@ -56,6 +59,12 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
         view.say("")
         view.say(_written(output, written))
         view.say(f"next        torchsolve build {output} && torchsolve smoke {output}")
+
+
+def _document(resolution: Resolution) -> dict[str, Any]:
+    from torchsolve.report.plan_json import resolution_json
+
+    return resolution_json(resolution, oldest_fact())
 
 
 def _keeping(settings: Settings, output: Path | None) -> Settings:

@@ -6,36 +6,17 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torchsolve.facts.abi import (
-    LayoutTable,
-    RuntimeRow,
-    StableTable,
-    parse_layouts,
-    parse_libstdcxx,
-    parse_stable,
-)
-from torchsolve.facts.comfyui import ComfyTable, parse_comfyui
 from torchsolve.facts.companions import (
     CompanionRow,
     XformersRow,
     parse_companions,
     parse_xformers,
 )
-from torchsolve.facts.conflicts import (
-    BuildFailure,
-    KnownConflict,
-    ModelRow,
-    parse_conflicts,
-    parse_failures,
-    parse_loader_ignores,
-    parse_models,
-)
-from torchsolve.facts.folders import FolderTable, parse_folders
 from torchsolve.facts.gpus import DriverTable, GpuTable, parse_drivers, parse_gpus
 from torchsolve.facts.images import ImageTable, OsRow, parse_images
 from torchsolve.facts.imports import ImportName, parse_import_names
-from torchsolve.facts.names import NameExample, NameStyle, NameTable, parse_names
 from torchsolve.facts.system import (
     DistSonames,
     LibraryRow,
@@ -48,6 +29,13 @@ from torchsolve.facts.system import (
 from torchsolve.facts.table import Table, read_table
 from torchsolve.facts.torch import TorchTable, parse_torch
 from torchsolve.resources import share
+
+if TYPE_CHECKING:
+    from torchsolve.facts.abi import LayoutTable, RuntimeRow, StableTable
+    from torchsolve.facts.comfyui import ComfyTable
+    from torchsolve.facts.conflicts import BuildFailure, KnownConflict, ModelRow
+    from torchsolve.facts.folders import FolderTable
+    from torchsolve.facts.names import NameExample, NameStyle, NameTable
 
 
 class Facts:
@@ -115,15 +103,21 @@ class Facts:
     @cached_property
     def comfyui(self) -> ComfyTable:
         """ComfyUI's releases."""
+        from torchsolve.facts.comfyui import parse_comfyui
+
         return parse_comfyui(self._table("comfyui"))
 
     @cached_property
     def folders(self) -> FolderTable:
         """ComfyUI's model folders."""
+        from torchsolve.facts.folders import parse_folders
+
         return parse_folders(self._table("folders"))
 
     @cached_property
     def _names(self) -> NameTable:
+        from torchsolve.facts.names import parse_names
+
         return parse_names(self._table("name_styles"))
 
     @property
@@ -139,21 +133,29 @@ class Facts:
     @cached_property
     def known_conflicts(self) -> tuple[KnownConflict, ...]:
         """Failures with a recognizable text, specific ones first."""
+        from torchsolve.facts.conflicts import parse_conflicts
+
         return parse_conflicts(self._table("known_conflicts"))
 
     @cached_property
     def build_failures(self) -> tuple[BuildFailure, ...]:
         """Why images do not build, specific ones first."""
+        from torchsolve.facts.conflicts import parse_failures
+
         return parse_failures(self._table("build_failures"))
 
     @cached_property
     def models(self) -> tuple[ModelRow, ...]:
         """Weight repositories whose access is known."""
+        from torchsolve.facts.conflicts import parse_models
+
         return parse_models(self._table("models"))
 
     @cached_property
     def loader_ignores(self) -> tuple[str, ...]:
         """Patterns of files that model loaders leave alone where safetensors are there."""
+        from torchsolve.facts.conflicts import parse_loader_ignores
+
         return parse_loader_ignores(self._table("models"))
 
     @cached_property
@@ -189,16 +191,22 @@ class Facts:
     @cached_property
     def layouts(self) -> LayoutTable:
         """Which differing layouts of torch do what to which wheels."""
+        from torchsolve.facts.abi import parse_layouts
+
         return parse_layouts(self._table("layouts"))
 
     @cached_property
     def stable_abi(self) -> StableTable:
         """What PyTorch promises of its stable ABI."""
+        from torchsolve.facts.abi import parse_stable
+
         return parse_stable(self._table("stable_abi"))
 
     @cached_property
     def libstdcxx(self) -> tuple[RuntimeRow, ...]:
         """Symbol versions of GCC's run time, oldest first."""
+        from torchsolve.facts.abi import parse_libstdcxx
+
         return parse_libstdcxx(self._table("libstdcxx"))
 
     def package_of(self, wanted: str, system: OsRow) -> str | None:

@@ -24,7 +24,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 from torchsolve.errors import UnknownError
 from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import Credentials, redact, split_auth
-from torchsolve.index.flat import FlatPages
 from torchsolve.index.http import Http
 from torchsolve.index.metadata import ARCHIVE_LIMIT, MetadataReader
 from torchsolve.index.once import Once
@@ -54,7 +53,6 @@ class IndexClient:
         self._cache = cache = _cache(settings)
         self._once = once = Once(settings.connections)
         self._pages = Pages(settings, self._http, cache, once, self._credentials)
-        self._flat = FlatPages(settings, self._http, cache)
         self._metadata = MetadataReader(settings, self._http, cache, builder)
 
     def with_torch(self, url: str | None, family: frozenset[str]) -> IndexClient:
@@ -238,13 +236,21 @@ class IndexClient:
 
     def _read_page(self, name: NormalizedName) -> IndexPage:
         found = self._read_index_page(name)
-        flat = [self._flat.read(location, name) for location in self.settings.find_links]
+        flat = self._flat_pages(name)
         files = [file for page in (*flat, found) for file in page.files]
         if len(files) == len(found.files):
             return found
         files.sort(key=lambda file: file.version, reverse=True)
         notes = tuple(note for page in (*flat, found) for note in page.notes)
         return IndexPage(name, tuple(files), notes, found.about)
+
+    def _flat_pages(self, name: NormalizedName) -> list[IndexPage]:
+        if not self.settings.find_links:
+            return []
+        from torchsolve.index.flat import FlatPages
+
+        flat = FlatPages(self.settings, self._http, self._cache)
+        return [flat.read(location, name) for location in self.settings.find_links]
 
     def _read_index_page(self, name: NormalizedName) -> IndexPage:
         for index in self._indexes(name):

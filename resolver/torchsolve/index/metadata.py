@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
@@ -24,12 +23,10 @@ from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import redact
 from torchsolve.index.freshness import offline_miss
 from torchsolve.index.http import Http, raise_for_status
-from torchsolve.index.ranges import RangeFile, RangesRefusedError
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
-from torchsolve.wheel.archive import read_wheel
 from torchsolve.wheel.metadata import build_metadata, parse_metadata
 
 METADATA_LIMIT = 8 * 1024 * 1024
@@ -153,6 +150,9 @@ class MetadataReader:
         return parse_metadata(text, f"METADATA of {file.filename}")
 
     def _read_archive(self, file: IndexFile, url: str) -> DistMetadata:
+        from torchsolve.index.ranges import RangeFile, RangesRefusedError
+        from torchsolve.wheel.archive import read_wheel
+
         if not url.startswith("file:"):
             with suppress(RangesRefusedError):
                 return read_wheel(io.BufferedReader(RangeFile(self._http, url)), file.filename)
@@ -200,6 +200,8 @@ def _stream(http: Http, cache: Cache, url: str) -> Iterator[IO[bytes]]:
         with _open_local(url) as local:
             yield local
         return
+    from tempfile import TemporaryFile
+
     try:
         with TemporaryFile(dir=cache.scratch()) as target:
             http.download(url, target, limit=ARCHIVE_LIMIT)

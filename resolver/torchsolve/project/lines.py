@@ -1,28 +1,15 @@
 """A requirements file as text: encoding, logical lines, options. No meaning yet.
 
-``pip-requirements-parser`` joins continuations, strips comments and knows pip's options. It is used
-for those only: it does not expand environment variables, calls global options on a requirement line
-an error where pip ignores them, lacks ``--config-settings``, and reads files from disk alone.
+Where no line has an option, a continuation or a variable, stripping comments is all there is to do;
+any other file goes through ``option_lines``.
 """
 
 from __future__ import annotations
 
 import codecs
-import os
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from optparse import OptionParser, Values
-
-from pip_requirements_parser import (
-    OptionParsingError,
-    TextLine,
-    break_args_options,
-    build_parser,
-    preprocess,
-)
 
 # Longest first: the mark of UTF-16-LE begins that of UTF-32-LE.
 _MARKS = (
@@ -33,7 +20,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CODING = re.compile(rb"#.*coding[:=]\s*([-\w.]+)")
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_COMMENT = re.compile(r"(^|\s+)#.*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,48 +75,20 @@ def _decode_as(data: bytes, encoding: str) -> str:
 
 def logical_lines(data: bytes, *, expand: bool) -> Iterator[Line]:
     """Every line that says something; ``expand`` puts environment variables in, as pip does."""
-    for item in preprocess(decode(data).replace("\0", "")):
-        if isinstance(item, TextLine):
-            yield _line(item.line_number, item.line, expand=expand)
+    text = decode(data).replace("\0", "")
+    plain = _plain_lines(text)
+    if plain is not None:
+        return iter(plain)
+    from torchsolve.project.option_lines import read_lines
+
+    return read_lines(text, expand=expand)
 
 
-def _line(number: int, raw: str, *, expand: bool) -> Line:
-    text = _VARIABLE.sub(lambda m: os.environ.get(m[1]) or m[0], raw) if expand else raw
-    requirement, rest = break_args_options(text)
-    parser = _parser()
-    try:
-        words = shlex.split(rest)
-        found, leftover = parser.parse_args(list(words), _defaults(parser))
-    except OptionParsingError as error:
-        return Line(number, raw, requirement, {}, error=error.msg.partition("error: ")[2].strip())
-    except ValueError as error:
-        return Line(number, raw, requirement, {}, error=str(error))
-    options = {key: _values(value) for key, value in vars(found).items() if value}
-    spelled = dict(_spelled(words, parser))
-    return Line(number, raw, requirement.strip(), options, tuple(leftover), spelled=spelled)
-
-
-@cache
-def _parser() -> OptionParser:
-    """pip's options; made once, for that takes longer than reading a line."""
-    parser: OptionParser = build_parser()
-    parser.add_option("-C", "--config-setting", "--config-settings", dest="config", action="append")
-    return parser
-
-
-def _defaults(parser: OptionParser) -> Values:
-    """Fresh ones: an option that collects values would add them to the parser's own list."""
-    values = vars(parser.get_default_values())
-    return Values({k: list(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
-def _spelled(words: list[str], parser: OptionParser) -> Iterator[tuple[str, str]]:
-    for word in words:
-        typed = word.partition("=")[0] if word.startswith("--") else word[:2]
-        option = parser.get_option(typed) if typed.startswith("-") else None
-        if option is not None and option.dest:
-            yield option.dest, typed
-
-
-def _values(value: object) -> list[str]:
-    return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+def _plain_lines(text: str) -> list[Line] | None:
+    """The lines of a file without options; None for a file that has more to it."""
+    if "\\" in text or "${" in text:
+        return None
+    said = [_COMMENT.sub("", line).strip() for line in text.splitlines()]
+    if any(line.startswith("-") or " -" in line for line in said):
+        return None
+    return [Line(number, line, line, {}) for number, line in enumerate(said, 1) if line]

@@ -12,10 +12,8 @@ from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
-from torchsolve.project import pyproject, wheels
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.requirements import DiskFiles, LocalRequirement, Reader, RequirementSet
-from torchsolve.project.script import script_table
 
 _LFS_PULL = "run git lfs pull in its repository"
 _BROKEN = {
@@ -45,6 +43,8 @@ def wheel(
 
 def wheel_fact(path: Path, url: str | None = None) -> WheelFact:
     """The facts of a wheel that the user named; one that cannot be read is an error here."""
+    from torchsolve.project import wheels
+
     try:
         with path.open("rb") as stream:
             known = wheels.fact(path.name, stream, url or path.resolve().as_uri())
@@ -105,6 +105,8 @@ def _local(item: LocalRequirement, found: RequirementSet) -> WheelFact | None:
         return known
     table = path / "pyproject.toml"
     if table.is_file():
+        from torchsolve.project import pyproject
+
         extras = tuple(sorted(item.local.extras))
         declared = pyproject.read(
             _bytes(table), path=str(table), subject=str(path), extras=extras, strict=True
@@ -130,6 +132,8 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
 
     Raises UsageError ``bad-toml``, ``bad-requirement``, ``unknown-extra``, ``unknown-group``.
     """
+    from torchsolve.project import pyproject
+
     name = path.resolve().parent.name
     table = pyproject.read(
         _bytes(path),
@@ -170,6 +174,9 @@ def script_file(path: Path, reference: str) -> ProjectFacts:
 
     Raises UsageError ``no-script-metadata``, ``bad-toml``, ``bad-requirement``.
     """
+    from torchsolve.project import pyproject
+    from torchsolve.project.script import script_table
+
     block = script_table(path, _bytes(path))
     table = pyproject.read(
         block, path=str(path), subject=path.name, extras=(), strict=True, script=True

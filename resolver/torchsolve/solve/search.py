@@ -18,7 +18,6 @@ from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, proje
 from torchsolve.solve.cells import Cell, catalogue, locked_first, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.claims import by_trial, needs_toolkit
-from torchsolve.solve.conflict import explain
 from torchsolve.solve.context import Context
 from torchsolve.solve.engine import Answer, GaveUp, Solved
 from torchsolve.solve.enough import has_own_holes, holes, is_good, is_sure, no_better_elsewhere
@@ -31,17 +30,13 @@ from torchsolve.solve.guards import (
     guard_python,
     guard_wheels,
 )
-from torchsolve.solve.layered import base_cell
 from torchsolve.solve.packages import Library
 from torchsolve.solve.plans import make_plan
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.question import Fact, Question
 from torchsolve.solve.refuted import Refuted
 from torchsolve.solve.shared import choices, questions
-from torchsolve.solve.standin import by_table
 from torchsolve.solve.told import built_elsewhere, chosen_because, kept_pins, requirements_on_pins
-from torchsolve.solve.void import explain_void
-from torchsolve.solve.witness import witness
 
 MOST_SOLVED = 8
 # Cells whose torch index is out of reach cost a solve each and decide nothing.
@@ -133,13 +128,22 @@ class Search:
             outcome.because if status is CellStatus.UNKNOWN else (),
             chosen_because(outcome, self._context.settings, self._context.tables),
             requirements_on_pins(*picked) if picked is not None else (),
-            witness(*picked) if picked is not None and self._context.witnessed else "",
+            self._witness(*picked) if picked is not None else "",
             self._context.indexes,
             kept_pins(self._context.preferences, outcome.plan),
         )
 
+    def _witness(self, problem: Problem, picks: dict[str, int]) -> str:
+        if not self._context.witnessed:
+            return ""
+        from torchsolve.solve.witness import witness
+
+        return witness(problem, picks)
+
     def _void(self) -> Resolution:
         context = self._context
+        from torchsolve.solve.void import explain_void
+
         conflict = explain_void(context.tables, context.settings, context.cutoff)
         return Resolution(CellStatus.INFEASIBLE, context.projects, None, conflict, ())
 
@@ -164,6 +168,8 @@ class Search:
     def _cells(self) -> tuple[Cell, ...]:
         context = self._context
         if context.inventory is not None:
+            from torchsolve.solve.layered import base_cell
+
             return (base_cell(context.inventory, context.tables),)
         plain = () if self._asks_for_torch() else self._plain()
         if plain:
@@ -296,6 +302,8 @@ class Search:
         plan = make_plan(cell, problem, answer.picks, self._context)
         self._picked[cell.id] = (problem, answer.picks)
         if standing_in is not None:
+            from torchsolve.solve.standin import by_table
+
             plan = by_table(plan, self._context.tables.torch.family)
             text = f"were not read: {standing_in.message}"
             label = f"the files of torch {cell.id.torch}+{cell.id.cuda}"
@@ -347,6 +355,8 @@ class Search:
         for known, conflict in self._known:
             if known <= set(question.facts):
                 return replace(conflict, cell=cell)
+        from torchsolve.solve.conflict import explain
+
         conflict, facts = explain(question, lambda asked: self._answer(asked, None), cell)
         self._known.append((frozenset(facts), conflict))
         return conflict

@@ -7,9 +7,7 @@ from dataclasses import replace
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus
 from torchsolve.model.project import ComfyUI
-from torchsolve.solve.advice import advise
 from torchsolve.solve.context import Context
-from torchsolve.solve.gpu_conflict import explain_gpus
 from torchsolve.solve.search import Search
 
 
@@ -34,7 +32,12 @@ def resolve_in(context: Context) -> Resolution:
 
 def _standalone(context: Context) -> Resolution:
     search = Search(context)
-    return _advised(explain_gpus(search.resolve(), search, context), context)
+    found = search.resolve()
+    if context.gpus:
+        from torchsolve.solve.gpu_conflict import explain_gpus
+
+        found = explain_gpus(found, search, context)
+    return _advised(found, context)
 
 
 def _comfyui_of_base(context: Context) -> ComfyUI | None:
@@ -56,4 +59,6 @@ def _with_both(first: Resolution, second: Resolution, ref: str) -> Resolution:
 def _advised(resolution: Resolution, context: Context) -> Resolution:
     if resolution.status is not CellStatus.INFEASIBLE or resolution.conflict is None:
         return resolution
+    from torchsolve.solve.advice import advise
+
     return replace(resolution, conflict=advise(resolution.conflict, context))
