@@ -22,6 +22,8 @@ from torchsolve.abi.host import Host
 from torchsolve.abi.installed import InstalledTorch
 from torchsolve.abi.judge import Judge
 from torchsolve.abi.survey import Survey, survey
+from torchsolve.abi.symbols import wanted
+from torchsolve.abi.view import NO_TORCH
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.client import IndexClient
 from torchsolve.model.binary import Judgement, WheelBinary
@@ -44,7 +46,7 @@ from torchsolve.wheel.variant import read_variant
 # Newer than any wheel asks for: a file is looked at, not installed.
 _GLIBC = "2.99"
 _TORCH = canonicalize_name("torch")
-_GROUND = ("torch", "nvidia-", "cuda-")
+_CUDA = ("nvidia-", "cuda-toolkit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class EnvironmentFindings:
 
     Attributes:
         torch: as its METADATA has it, ``2.7.0+cu128``; None where there is none.
-        unjudged: why nothing could be judged against torch; None where it could.
+        unjudged: why nothing could be judged against torch; None where it could. Without torch what
+            uses none is judged by its libraries.
         wheels: its compiled distributions, but for torch and the CUDA wheels, by name.
         unmet: ``(distribution, requirement, what is installed)``; None: nothing is.
         altered: ``(distribution, line)`` of files that are not as RECORD has them.
@@ -248,7 +251,7 @@ def inspect_environment(target: Path) -> EnvironmentFindings:
     found = distributions(environment)
     named = {one.metadata.name: one.metadata for one in found if one.metadata}
     torch, view, unjudged = _torch_of(environment, named)
-    judged = [one for one in found if one.metadata and not one.metadata.name.startswith(_GROUND)]
+    judged = [one for one in found if one.metadata and not _is_ground(one.metadata.name)]
     wheels = [w for one in judged if (w := _installed(one, environment, view)) is not None]
     return EnvironmentFindings(
         environment,
@@ -262,6 +265,10 @@ def inspect_environment(target: Path) -> EnvironmentFindings:
     )
 
 
+def _is_ground(name: NormalizedName) -> bool:
+    return name == _TORCH or name.startswith(_CUDA)
+
+
 def _label(one: Installed) -> str:
     if one.metadata is None:
         return one.folder.name
@@ -271,10 +278,11 @@ def _label(one: Installed) -> str:
 def _torch_of(
     environment: Environment, named: Mapping[NormalizedName, DistMetadata]
 ) -> tuple[str | None, InstalledTorch | None, str | None]:
-    if _TORCH not in named:
-        return None, None, "no torch is installed"
-    version = named[_TORCH].version
     cuda = {str(name): str(m.version) for name, m in named.items() if name.startswith("nvidia-")}
+    if _TORCH not in named:
+        bare = InstalledTorch(load_atlas(), NO_TORCH, environment.sites, cuda)
+        return None, bare, "no torch is installed"
+    version = named[_TORCH].version
     try:
         public = Version(version.public)
         view = InstalledTorch(load_atlas(), public, environment.sites, cuda)
@@ -291,10 +299,13 @@ def _installed(
     if not binary.files or one.metadata is None:
         return None
     uses = any(n.startswith(("libtorch", "libc10")) for f in binary.files for n in f.needed)
-    asked = None if uses or view is None else [view.version]
-    found = survey(binary, view or load_atlas(), asked)
+    has_torch = view is not None and view.version != NO_TORCH
+    asked = [view.version] if view is not None and has_torch and not uses else None
+    found = survey(binary, view if view is not None and has_torch else load_atlas(), asked)
     here = None
-    if view is not None:
+    # Without torch there is nothing to hold what uses it against; all else has its libraries.
+    uses = uses or bool(view is not None and wanted(binary.files, view.known).torch)
+    if view is not None and (has_torch or not uses):
         python = f"cp{environment.python.replace('.', '')}" if environment.python else None
         here = Judge(binary, view, Host(python=python), found.built).wheel(view.version)
     return _with_variant(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,39 @@ def test_an_environment_is_judged_by_what_is_installed(
     (altered,) = told["altered"]
     assert altered["distribution"] == "torch 2.7.0+cu128"
     assert altered["file"].startswith("torch/__init__.py: it has 20 bytes, RECORD says 0")
+
+
+def library_that_needs(folder: Path, *sonames: str) -> bytes:
+    needs = [shared(folder / name, "int x(void) { return 1; }", soname=name) for name in sonames]
+    return shared(folder / "out.so", "int entry(void) { return 1; }", needs=needs).read_bytes()
+
+
+def test_without_torch_what_uses_none_is_judged_by_its_libraries(
+    env: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the linker on bitsandbytes, onnxruntime-gpu and numpy beside CUDA wheels and no torch."""
+    site = env / "lib/python3.12/site-packages"
+    shutil.rmtree(site / "torch")
+    shutil.rmtree(site / "torch-2.7.0+cu128.dist-info")
+    runtime = shared(here / "r" / "libcudart.so.12", "int c(void) { return 1; }").read_bytes()
+    for name, members in {
+        "bare": {"bare/_C.so": library_that_needs(here / "b")},
+        "by-hand": {"by_hand/_C.so": library_that_needs(here / "h", "libcudart.so.12")},
+        "lacking": {"lacking/_C.so": library_that_needs(here / "l", "libcudnn.so.9")},
+        "torchaudio": {"torchaudio/_C.so": extension(here / "a", GUARD)},
+        "nvidia-cuda-runtime-cu12": {"nvidia/cuda_runtime/lib/libcudart.so.12": runtime},
+    }.items():
+        unpacked(make_wheel(name, "1.0", tag=TAG, members=members), site)
+    assert run(["inspect", "--env", str(env), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    told = {w["name"]: w["installed"] and w["installed"]["verdict"] for w in document["wheels"]}
+    unjudged = {"ext": None, "late": None, "torchaudio": None}
+    assert told == {"bare": "loads", "by-hand": "links", "lacking": "unknown"} | unjudged
+    assert run(["inspect", "--env", str(env)]) == 0
+    text = capsys.readouterr().out
+    assert "no torch is installed" in text
+    assert "libcudart.so.12 is installed, but nothing opens it" in text
+    assert "no wheel that is installed brings libcudnn.so.9" in text
 
 
 def test_an_environment_in_text(env: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from packaging.version import Version
 from torchsolve.abi.closure import Closure
 from torchsolve.abi.host import Host
 from torchsolve.abi.symbols import Wanted
-from torchsolve.abi.view import AtlasView, ReleaseView
+from torchsolve.abi.view import NO_TORCH, AtlasView, ReleaseView
 from torchsolve.model.binary import Cause, ElfFile, Judgement
 
 
@@ -32,6 +32,11 @@ class Case:
     host: Host
     stems: frozenset[str]
     inside: bool
+
+    @property
+    def place(self) -> str:
+        """``torch 2.7.0``, or the environment that has none."""
+        return "this environment" if self.version == NO_TORCH else f"torch {self.version}"
 
     def refuted(self, cause: Cause, missing: Iterable[str], reason: str) -> Judgement:
         """The file's refutation."""

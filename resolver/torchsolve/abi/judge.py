@@ -195,7 +195,7 @@ def _runtime(case: Case) -> Judgement | None:
     for name in case.atlas.missing(case.version, lacking) if lacking else ():
         version = first_with(name) or ""
         reason = f"{demangle(name)} is first in {version}; the host's libstdc++ has GLIBCXX_{has}"
-        reason += f", and torch {case.version} has no copy of it"
+        reason += f", and {case.place} has no copy of it"
         return case.refuted(Cause.VERSION, [version, name], reason)
     return None
 
@@ -206,7 +206,7 @@ def _cuda_symbols(case: Case) -> Judgement | None:
         family = case.atlas.cuda.families.get(soname)
         beside = case.release.wheels.get(family.package) if family else None
         if family and beside and (first := family.first.get(name)) and first > Version(beside):
-            reason = f"{soname} of torch {case.version} is {beside}; {name} is first in {first}"
+            reason = f"{soname} of {case.place} is {beside}; {name} is first in {first}"
             return case.refuted(Cause.SYMBOL, [name], reason)
     return None
 

@@ -12,18 +12,24 @@ from torchsolve.abi.closure import Need
 from torchsolve.abi.demangle import demangle
 from torchsolve.abi.host import is_driver, is_system
 from torchsolve.abi.symbols import is_torch_library
-from torchsolve.abi.view import AtlasView
+from torchsolve.abi.view import NO_TORCH, AtlasView
 from torchsolve.facts.load import load_facts
 from torchsolve.model.binary import Cause, Judgement
 
 
 def libraries(case: Case) -> Judgement | None:
-    """Libraries of torch and of CUDA that this release neither is nor brings."""
+    """Libraries of torch and of CUDA that this release neither is nor brings.
+
+    Without torch CUDA's may well be the system's, as in NVIDIA's images.
+    """
     for need in case.opened.outside:
         if case.brought(need.soname) or not _of_torch_or_cuda(need.soname, case.stems):
             continue
         if need.soname in (case.host.sonames or ()) and not is_torch_library(need.soname):
             continue
+        if case.version == NO_TORCH:
+            reason = f"no wheel that is installed brings {need.soname}; the system may have it"
+            return Judgement("unknown", reason=reason, member=case.file.member)
         other = sorted(s for s in case.release.sonames if _stem(s) == _stem(need.soname))
         reason = f"{need.soname} is missing: torch {case.version} brings "
         reason += other[0] if other else "no such library"
@@ -79,6 +85,8 @@ def _leads_to_cuda(need: Need) -> bool:
 
 
 def _unopened(soname: str, case: Case) -> str:
+    if case.version == NO_TORCH:
+        return f"{soname} is installed, but nothing opens it"
     return f"{soname} is installed with torch {case.version}, but import torch does not open it"
 
 

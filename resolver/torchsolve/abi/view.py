@@ -9,6 +9,9 @@ from packaging.version import Version
 
 from torchsolve.abi.cuda_names import CudaNames
 
+NO_TORCH = Version("0")
+"""Stands for an environment without torch; what else is installed is its ``ReleaseView``."""
+
 
 class ReleaseView(Protocol):
     """One torch release; see ``atlas.ReleaseFacts``."""

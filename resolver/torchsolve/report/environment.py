@@ -43,7 +43,7 @@ def environment_screen(found: EnvironmentFindings) -> Screen:
     )
     title = row(Cell(str(where.prefix), "bold"), "installed, read from its files")
     blocks = [Block((title,), indent=0), Block(head)]
-    if found.unjudged:
+    if found.unjudged and any(wheel.here is None for wheel in found.wheels):
         blocks.append(Block((row(Cell("not judged", "yellow"), found.unjudged),)))
     ordered = sorted(found.wheels, key=_rank)
     blocks.append(Block(tuple(map(_line, ordered)), "compiled distributions"))
