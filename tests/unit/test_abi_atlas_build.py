@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +24,7 @@ from torchsolve.abi.atlas_check import recheck
 from torchsolve.abi.library import read_library
 from torchsolve.abi.lines import read_lines
 from torchsolve.abi.preloads import preloads
+from torchsolve.abi.scratch import scratch
 from torchsolve.cli.app import run
 from torchsolve.errors import UnknownError
 from torchsolve.model.package import IndexFile
@@ -161,6 +165,29 @@ def test_a_build_goes_on_where_it_was(server: IndexServer, tmp_path: Path) -> No
     assert _files(tmp_path) == first
     # Wheels and libraries are gone, records alone stay.
     assert all(path.suffix == ".record" for path in (tmp_path / "work").iterdir())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from torchsolve.abi.scratch import scratch
+with scratch(Path(sys.argv[1])) as folder:
+    (folder / "torch.whl").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_build_was_reading_is_removed_and_a_living_ones_kept(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent.parent / "resolver"
+    environ = os.environ | {"PYTHONPATH": str(root)}
+    with scratch(tmp_path) as living:
+        done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], env=environ, check=False)
+        assert done.returncode == -signal.SIGKILL
+        (killed,) = set(tmp_path.iterdir()) - {living}
+        assert (killed / "torch.whl").exists()
+        with scratch(tmp_path) as own:
+            assert set(tmp_path.iterdir()) == {living, own}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_record_is_read_again(server: IndexServer, tmp_path: Path) -> None:

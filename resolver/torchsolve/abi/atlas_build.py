@@ -1,13 +1,12 @@
 """Builds records of torch releases and of the CUDA wheels beside them, out of what an index has.
 
 A record is a file of its own in the work folder, written whole: a build that was broken off goes on
-where it was. A wheel is fetched whole (its libraries are 95 % of it), checked against the index's
-hash, read library by library and deleted; nothing of it is run.
+where it was, and what it was reading is removed. A wheel is fetched whole (its libraries are 95 %
+of it), checked against the index's hash, read library by library and deleted; nothing of it is run.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from torchsolve.abi.record import (
     read_cuda,
     read_torch,
 )
+from torchsolve.abi.scratch import scratch
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.package import IndexFile
 from torchsolve.model.target import Platform, Target
@@ -212,7 +212,7 @@ def _release(file: IndexFile, shop: Workshop) -> Built:
 
 
 def _cuda(file: IndexFile, shop: Workshop) -> CudaRecord:
-    return _kept(file, shop, load_cuda, _read_cuda(shop))
+    return _kept(file, shop, load_cuda, _read_cuda)
 
 
 def _closure(requires: Sequence[str], source: Source) -> Iterator[tuple[IndexFile, bool]]:
@@ -249,16 +249,13 @@ def _holding(found: Iterable[Requirement], extras: frozenset[str]) -> Iterator[R
 
 def _read_torch(shop: Workshop) -> Callable[[Path, str, IndexFile], Record]:
     def read(path: Path, sha256: str, _: IndexFile) -> Record:
-        return read_torch(path, sha256, shop.work, compiler=shop.compiler)
+        return read_torch(path, sha256, path.parent, compiler=shop.compiler)
 
     return read
 
 
-def _read_cuda(shop: Workshop) -> Callable[[Path, str, IndexFile], CudaRecord]:
-    def read(path: Path, sha256: str, file: IndexFile) -> CudaRecord:
-        return read_cuda(path, sha256, shop.work, file.name, str(file.version))
-
-    return read
+def _read_cuda(path: Path, sha256: str, file: IndexFile) -> CudaRecord:
+    return read_cuda(path, sha256, path.parent, file.name, str(file.version))
 
 
 def _kept(
@@ -279,8 +276,8 @@ def _kept(
 
 @contextmanager
 def _fetched(file: IndexFile, shop: Workshop) -> Iterator[tuple[Path, str]]:
-    with tempfile.TemporaryDirectory(dir=shop.work) as folder:
-        path = Path(folder) / file.filename
+    with scratch(shop.work) as folder:
+        path = folder / file.filename
         with path.open("w+b") as target:
             shop.source.fetch(file, target)
             target.seek(0)
