@@ -87,6 +87,29 @@ def test_a_gated_repository_without_permission(tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "models").rglob("*") if path.is_file()]
 
 
+def test_what_is_refused_does_not_keep_the_rest_away(tmp_path: Path) -> None:
+    free = replace(FOLDER, path="models/free/", repo="acme/free", gated=False)
+    script = _files(_plan(FOLDER, free), "mount")["fetch-weights.sh"]
+    repos = {"acme/mesh": REPO, "acme/free": replace(REPO, gated=False, token=None)}
+    with HubServer(repos) as server:
+        ran = _run(script, tmp_path, server)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("error: not all was fetched")
+    there = sorted(p.name for p in (tmp_path / "models" / "free").iterdir())
+    assert there == ["config.json", "model.safetensors"]
+
+
+def test_a_part_that_was_complete_is_kept(tmp_path: Path) -> None:
+    script = _files(_plan(replace(FOLDER, files=FILES[1:])), "mount")["fetch-weights.sh"]
+    part = tmp_path / "models" / "acme" / "it's here" / "model.safetensors.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(MODEL)
+    with HubServer({"acme/mesh": REPO}) as server:
+        ran = _run(script, tmp_path, server)  # no token: nothing that is asked for is given
+    assert ran.returncode == 0, ran.stderr
+    assert part.with_suffix("").read_bytes() == MODEL
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_other_bytes_than_those_of_the_plan_are_refused(tmp_path: Path, name: str) -> None:
     script = _files(_plan(FOLDER), "mount")["fetch-weights.sh"]

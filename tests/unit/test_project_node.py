@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torchsolve.project.node import node_classes
+from torchsolve.project.node import node_classes, says_node
 
 A = "NODE_CLASS_MAPPINGS = {'A': A}\n"
 
@@ -71,3 +71,9 @@ def test_a_cycle_of_imports_ends() -> None:
         a="from . import NODE_CLASS_MAPPINGS\nNODE_CLASS_MAPPINGS = {'A': 1}",
     )
     assert keys == ("A",)
+
+
+def test_a_generated_file_is_not_parsed() -> None:
+    source = A.encode() + b"X = [\n" + b"  'value',\n" * 500_000 + b"]\n"
+    assert node_classes({"__init__.py": source}.get) == ((), False)
+    assert says_node(source)

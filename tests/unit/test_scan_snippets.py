@@ -107,10 +107,34 @@ def test_what_comes_with_something_else_is_not_asked_for_twice() -> None:
     )
     assert [file.path for file in found] == [
         "models/acme/a/",
-        "models/face/model.safetensors",
+        "models/face/",
         "models/other/dec.json",
         "models/other/decoy.json",
     ]
+
+
+def test_a_folder_that_is_opened_is_more_than_the_file_that_is_looked_for() -> None:
+    looked, opened = _opened("models/face/model.safetensors", 10), _opened("models/face", 9)
+    (file,) = model_files([looked, opened])
+    assert (file.path, file.site) == ("models/face/", "nodes.py:10")
+    assert file.note == "model.safetensors alone will not do: nodes.py:9 opens the folder"
+    (alone,) = model_files([looked])
+    assert alone.path == "models/face/model.safetensors"
+    kept = model_files([_opened("models/sams/one.pth", 3), _opened("models/sams", 4)])
+    assert [file.path for file in kept] == ["models/sams/one.pth"]
+
+
+def test_the_line_that_builds_a_path_stands_before_the_one_that_fetches() -> None:
+    path = "models/acme/dec.json"
+    built = replace(_opened(path, 3), snippet="    dec = join(models_dir, 'acme', 'dec.json')")
+    url = "https://example.org/dec.json"
+    changes = {"mechanism": Mechanism.URL, "path": path, "urls": (url,), "repos": ()}
+    fetched = replace(_site("acme/a", **changes), snippet="        requests.get(url)")
+    (file,) = model_files([built, fetched])
+    assert (file.url, file.snippet) == (
+        url,
+        "# nodes.py:3\ndec = join(models_dir, 'acme', 'dec.json')\n# nodes.py:7\nrequests.get(url)",
+    )
 
 
 def test_torch_hub_is_github() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from torchsolve.project.scan.sources import Limits
+from torchsolve.project.scan.sources import parse as parsed
 
 _MARKS = ("NODE_CLASS_MAPPINGS", "comfy_entrypoint")
 _MARK = re.compile(rb"\b(?:NODE_CLASS_MAPPINGS|comfy_entrypoint)\b")
@@ -36,13 +38,9 @@ def says_node(source: bytes) -> bool:
 
 
 def parse(source: bytes) -> ast.Module | None:
-    """The syntax tree; None where this Python cannot read it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError):
-            return None
+    """The syntax tree; None where this Python cannot read it, or where it is too long."""
+    tree = parsed(source) if len(source) <= Limits().file else None
+    return tree if isinstance(tree, ast.Module) else None
 
 
 def _bound(node: ast.AST) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from torchsolve.model.plan import (
     Strategy,
     WheelVerdict,
 )
-from torchsolve.model.project import ModelFile
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.claims import claim_notes, node_sources, scripted
 from torchsolve.solve.context import Context
@@ -75,7 +74,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         gpus_asked=asked,
         driver_min=driver_minimum(cell.id.cuda, tables, asked, gpu),
         system_packages=system_packages(pins, cell.image.os, context.tables),
-        weights=_weights(context),
+        weights=tuple(model for project in context.projects for model in project.models),
         nodes=tuple(node_sources(context.projects, cell)),
         comfyui=context.comfyui,
         inventory=context.inventory,
@@ -294,12 +293,6 @@ def _is_declared(said: Edge, row: Companion, declared: Iterable[Edge]) -> bool:
     if said.key == "torch":
         return any(edge.key == "torch" and not edge.mask & ~said.mask for edge in declared)
     return any(edge.key.endswith(f"-cu{row.cuda}") for edge in declared)
-
-
-def _weights(context: Context) -> tuple[ModelFile, ...]:
-    if context.settings.weights == "none":
-        return ()
-    return tuple(model for project in context.projects for model in project.models)
 
 
 def _indexes(pins: tuple[Pin, ...], context: Context, cell: Cell) -> tuple[tuple[str, str], ...]:

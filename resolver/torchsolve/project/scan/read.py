@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -78,6 +79,7 @@ def model_files(sites: Iterable[ModelSite]) -> tuple[ModelFile, ...]:
     listing or not decided asks for nothing.
     """
     best: dict[tuple[str, str | None], tuple[int, ModelFile]] = {}
+    built: dict[str, ModelFile] = {}
     for site in sites:
         rank = _RANK.get(site.mechanism)
         if rank is None or not _asks(site):
@@ -85,9 +87,21 @@ def model_files(sites: Iterable[ModelSite]) -> tuple[ModelFile, ...]:
         for file in _files(site):
             # A cache holds many repositories: its path alone is no place.
             key = file.path.rstrip("/"), file.repo if file.path.startswith("<") else None
+            if site.mechanism is Mechanism.MODELS_DIR:
+                built.setdefault(key[0], file)
             if key not in best or rank < best[key][0]:
                 best[key] = (rank, file)
-    return without_covered([file for _, file in best.values()])
+    return without_covered([_with_built(file, built) for _, file in best.values()])
+
+
+def _with_built(file: ModelFile, built: dict[str, ModelFile]) -> ModelFile:
+    """With the line that builds the path before the one that fetches it, where they are two."""
+    other = built.get(file.path.rstrip("/"))
+    if other is None or file.url is None or not other.snippet or not file.snippet:
+        return file
+    parts = (other, file)
+    text = "\n".join(f"# {each.site}\n{textwrap.dedent(each.snippet or '')}" for each in parts)
+    return replace(file, snippet=text)
 
 
 def _asks(site: ModelSite) -> bool:
