@@ -193,7 +193,9 @@ def _foreign_runtime(binary: WheelBinary, place: Place) -> Judgement | None:
 
     own = {file.member.rpartition("/")[2] for file in binary.files}
     rows = [_runtime_of(file, own, place) for file in binary.files]
-    return next((j for j in counting(rows, place.cuda.version) if j.verdict == "refuted"), None)
+    return next(
+        (j for j in counting(rows, place.torch, place.cuda.version) if j.verdict == "refuted"), None
+    )
 
 
 def _runtime_of(file: ElfFile, own: set[str], place: Place) -> Judgement:

@@ -1,4 +1,4 @@
-"""Files of which Python code opens one: for each CUDA, for each FFmpeg.
+"""Files of which Python code opens one: for each CUDA, for each torch, for each FFmpeg.
 
 In: the verdicts of a wheel's files. Out: those that count.
 """
@@ -9,11 +9,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from packaging.version import Version
+
 from torchsolve.abi.view import ReleaseView
 from torchsolve.model.binary import Cause, Judgement, kin
 
 # ``libbitsandbytes_cuda126.so``, ``_cu12``; a lone major stands for all of its minors.
 _CUDA = re.compile(r"cu(?:da)?_?(1\d)(\d?)(?!\d)")
+# ``libdgl_sparse_pytorch_2.0.1.so``, ``metatensor/torch/torch-2.8/lib/``: a minor stands for all.
+_TORCH = re.compile(r"torch[-_](\d+)\.(\d+)(?:\.(\d+))?(?![.\d]*\d)")
 _RUNTIME = "nvidia-cuda-runtime"
 
 
@@ -25,21 +29,27 @@ def cuda_of(release: ReleaseView | None) -> tuple[int, int] | None:
     return (numbers[0], numbers[1]) if len(numbers) > 1 else None
 
 
-def counting(found: Iterable[Judgement], cuda: tuple[int, int] | None) -> list[Judgement]:
+def counting(
+    found: Iterable[Judgement], torch: Version, cuda: tuple[int, int] | None
+) -> list[Judgement]:
     """What is left of files whose names differ in digits alone.
 
-    One that is named for this very CUDA stands for them all. Else one that lacks a library is
-    passed over where another has all; of those that all lack one the nearest to this CUDA speaks.
+    One that is named for this very torch or CUDA stands for them all. Else one that lacks a library
+    is passed over where another has all; where all lack one the nearest to this CUDA speaks.
     """
     alike: dict[str, list[Judgement]] = defaultdict(list)
     for judgement in found:
         alike[kin(judgement.member or "")].append(judgement)
-    return [one for row in alike.values() for one in _chosen(row, cuda)]
+    return [one for row in alike.values() for one in _chosen(row, torch, cuda)]
 
 
-def _chosen(row: Sequence[Judgement], cuda: tuple[int, int] | None) -> Sequence[Judgement]:
+def _chosen(
+    row: Sequence[Judgement], torch: Version, cuda: tuple[int, int] | None
+) -> Sequence[Judgement]:
     if len(row) == 1:
         return row
+    if exact := [one for one in row if _is_for(one.member, torch)]:
+        return exact
     if cuda and (exact := [one for one in row if _named(one.member) == cuda]):
         return exact
     if any(one.verdict in ("loads", "links") for one in row):
@@ -54,6 +64,14 @@ def _nearness(one: Judgement, cuda: tuple[int, int] | None) -> tuple[bool, int]:
     newer = cuda is not None and (major, minor or 0) > cuda
     rank = major * 100 + (minor or 0)
     return not newer, -rank if newer else rank
+
+
+def _is_for(member: str | None, torch: Version) -> bool:
+    match = _TORCH.search(member or "")
+    if match is None:
+        return False
+    named = tuple(int(part) for part in match.groups() if part)
+    return torch.release[: len(named)] == named
 
 
 def _lacks_library(judgement: Judgement) -> bool:

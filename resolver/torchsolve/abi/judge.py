@@ -76,7 +76,7 @@ class Judge:
             return Judgement(PURE, reason="it has no compiled code")
         found = [self._file(file, version, inside=self._siblings.opens(file)) for file in files]
         found += [_unread(*row) for row in unread if row[0] not in self._members]
-        chosen = counting(found, cuda_of(self._atlas.release(version)))
+        chosen = counting(found, version, cuda_of(self._atlas.release(version)))
         if any(j.cause is not Cause.PYTHON for j in chosen):
             chosen = [j for j in chosen if j.cause is not Cause.PYTHON]
         # Of equals the one that uses torch tells more.
