@@ -7,8 +7,9 @@ of the version that a requirement asks for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -23,63 +24,70 @@ from torchsolve.model.version import CudaTag
 from torchsolve.solve.context import Context
 from torchsolve.solve.masks import is_exact
 from torchsolve.solve.options import NO_WHEEL
+from torchsolve.solve.refuted import Refuted
 from torchsolve.solve.search import Search
 from torchsolve.solve.void import without
+
+Try = Callable[[Context], Plan | None]
 
 MOST_TRIED = 5
 _PRERELEASE = re.compile(r"[0-9](?:a|b|rc|\.dev)[0-9]")
 _LOCAL = re.compile(r"==(?P<version>[0-9.]+)\+(?P<tag>cu\d{3}|cpu)")
 
 
-def advise(conflict: Conflict, context: Context) -> Conflict:
-    """The conflict with the changes that help, in the order of its facts."""
+def advise(conflict: Conflict, context: Context, refuted: Refuted) -> Conflict:
+    """The conflict with the changes that help, in the order of its facts.
+
+    ``refuted``: what the run that failed found out.
+    """
+    plan = partial(_plan, refuted)
     advice = list(conflict.advice)
     for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
-        advice += _by_flag(fact, context)
-        advice += _by_tag(fact, context) or _by_version(fact, context)
-    advice += [*_by_sdist(conflict, context), *_by_prerelease(conflict, context)]
-    advice += _by_claim(conflict, context)
+        advice += _by_flag(fact, context, plan)
+        advice += _by_tag(fact, context, plan) or _by_version(fact, context, plan)
+    advice += [*_by_sdist(conflict, context, plan), *_by_prerelease(conflict, context, plan)]
+    advice += _by_claim(conflict, context, plan)
     return replace(conflict, advice=tuple(dict.fromkeys(advice)))
 
 
-def _by_sdist(conflict: Conflict, context: Context) -> Iterator[Advice]:
+def _by_sdist(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advice]:
     """Where sdists are refused and something has no wheel."""
     projects = tuple(replace(p, only_binary=frozenset()) for p in context.projects)
     refused = context.settings.only_binary or projects != context.projects
     if refused and any(fact.statement == NO_WHEEL for fact in conflict.facts):
         settings = replace(context.settings, only_binary=())
-        found = _plan(replace(context, settings=settings, projects=projects))
+        found = plan(replace(context, settings=settings, projects=projects))
         if found is not None:
             yield Advice("without --only-binary", _named(found))
 
 
-def _by_prerelease(conflict: Conflict, context: Context) -> Iterator[Advice]:
+def _by_prerelease(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advice]:
     """Where somebody asks for a pre-release that the others do not let in."""
     if any(_PRERELEASE.search(fact.statement) for fact in conflict.facts):
-        found = _plan(replace(context, settings=replace(context.settings, pre=True)))
+        found = plan(replace(context, settings=replace(context.settings, pre=True)))
         if found is not None:
             yield Advice("with --pre", _named(found))
 
 
-def _by_claim(conflict: Conflict, context: Context) -> Iterator[Advice]:
+def _by_claim(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advice]:
     """Where an import or a script asks for what nothing declares."""
     claimed = (f for f in conflict.facts if f.strength is Strength.CLAIMED)
     if any(fact.statement.startswith(("imports ", "installs ")) for fact in claimed):
-        found = _plan(replace(context, settings=replace(context.settings, undeclared=False)))
+        found = plan(replace(context, settings=replace(context.settings, undeclared=False)))
         if found is not None:
             yield Advice("with --no-undeclared", _named(found))
 
 
-def _by_flag(fact: Evidence, context: Context) -> Iterator[Advice]:
+def _by_flag(fact: Evidence, context: Context, plan: Try) -> Iterator[Advice]:
     flag = fact.origin.removeprefix("--")
     settings = without(context.settings, flag) if fact.origin.startswith("--") else None
     if settings is not None:
-        found = _plan(replace(context, settings=settings))
+        found = plan(replace(context, settings=settings))
         if found is not None:
             yield Advice(f"without --{flag}", _named(found))
 
 
-def _by_tag(fact: Evidence, context: Context) -> list[Advice]:
+def _by_tag(fact: Evidence, context: Context, plan: Try) -> list[Advice]:
     """``torch==2.7.0+cu126`` is how torch's own index writes what ``--cuda cu126`` asks for."""
     asked = _asked(fact, context)
     match = _LOCAL.fullmatch(str(asked.requirement.specifier)) if asked is not None else None
@@ -87,19 +95,19 @@ def _by_tag(fact: Evidence, context: Context) -> list[Advice]:
         return []
     settings = replace(context.settings, cuda=(CudaTag(match["tag"]),))
     swapped = _with_specifier(asked, f"=={match['version']}", context)
-    found = _plan(replace(swapped, settings=settings))
+    found = plan(replace(swapped, settings=settings))
     change = f"{asked.requirement.name}=={match['version']} with --cuda {match['tag']}"
     return [Advice(change, _named(found))] if found is not None else []
 
 
-def _by_version(fact: Evidence, context: Context) -> Iterator[Advice]:
+def _by_version(fact: Evidence, context: Context, plan: Try) -> Iterator[Advice]:
     asked = _asked(fact, context)
     if asked is None or not asked.requirement.specifier:
         return
     requirement = asked.requirement
     # A version beside the one that was pinned is a smaller change than the newest.
-    tried = (_plan(_with_specifier(asked, wider, context)) for wider in _wider(requirement))
-    found = next((plan for plan in tried if plan is not None), None)
+    tried = (plan(_with_specifier(asked, wider, context)) for wider in _wider(requirement))
+    found = next((one for one in tried if one is not None), None)
     pin = found.pin(canonicalize_name(requirement.name)) if found is not None else None
     if found is not None and pin is not None:
         change = f"{requirement.name}=={pin.version} instead of {requirement} [{fact.origin}]"
@@ -142,8 +150,8 @@ def _with_specifier(asked: Declared, specifier: str, context: Context) -> Contex
     return replace(context, projects=projects, comfyui=comfyui)
 
 
-def _plan(context: Context) -> Plan | None:
+def _plan(refuted: Refuted, context: Context) -> Plan | None:
     try:
-        return Search(context).resolve().plan
+        return Search(context, refuted).plan()
     except TorchsolveError:
         return None

@@ -31,9 +31,14 @@ _LIBSTDCXX = re.compile(r"has no (GLIBCXX|CXXABI)_|needs a newer libstdc")
 _SHOWN = 4
 
 
-def explain(question: Question, solve: Solve, cell: str) -> tuple[Conflict, tuple[Fact, ...]]:
-    """The conflict of an infeasible question, and its facts as facts (to know it again)."""
-    facts = minimal_facts(question, solve)
+def explain(
+    question: Question, solve: Solve, cell: str, suspects: Sequence[Fact] | None = None
+) -> tuple[Conflict, tuple[Fact, ...]]:
+    """The conflict of an infeasible question, and its facts as facts (to know it again).
+
+    ``suspects``: facts that, it is known, collide by themselves.
+    """
+    facts = minimal_facts(question, solve, suspects)
     steps, rejected = _between(next(_widened(question, facts)), solve)
     edges = tuple(step.evidence for step in steps)
     evidence = _in_reading_order(facts, steps, lambda fact: _stated(fact, question, edges))
@@ -72,23 +77,26 @@ def _stated(fact: Fact, question: Question, edges: Sequence[Evidence]) -> Eviden
     return replace(fact.evidence, subject="<libstdcxx>", statement=text)
 
 
-def minimal_facts(question: Question, solve: Solve) -> tuple[Fact, ...]:
+def minimal_facts(
+    question: Question, solve: Solve, suspects: Sequence[Fact] | None = None
+) -> tuple[Fact, ...]:
     """Facts that cannot hold together, of which none can be left out."""
 
     def holds(facts: Sequence[Fact]) -> bool:
         return _has_answer(question, facts, solve)
 
-    ordered = sorted(_suspects(question, solve), key=_weight)
+    ordered = sorted(_suspects(question, solve, suspects), key=_weight)
     chosen = _quickxplain([], bool_delta=False, facts=ordered, holds=holds)
     return tuple(fact for fact in question.facts if fact in chosen)
 
 
-def _suspects(question: Question, solve: Solve) -> Sequence[Fact]:
+def _suspects(question: Question, solve: Solve, used: Sequence[Fact] | None) -> Sequence[Fact]:
     """The facts that the engine's proof used, with the cell's; all where it cannot tell."""
-    _, answer = solve(question)
-    if not isinstance(answer, Infeasible) or answer.blamed is None:
-        return question.facts
-    used = blamed_facts(question, answer.blamed)
+    if used is None:
+        _, answer = solve(question)
+        if not isinstance(answer, Infeasible) or answer.blamed is None:
+            return question.facts
+        used = blamed_facts(question, answer.blamed)
     own = tuple(fact for fact in question.facts if fact.requirement is None)
     few = (*used, *own)
     return few if not _has_answer(question, few, solve) else question.facts

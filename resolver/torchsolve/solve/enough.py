@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.plan import CellOutcome, CellStatus, Plan, PlanVerdict, WheelVerdict
+
+
+def best(tried: Sequence[CellOutcome]) -> CellOutcome | None:
+    """The outcome to show: the surest that is solved, else an undecided one; None without any."""
+    solved = [outcome for outcome in tried if outcome.status is CellStatus.SOLVED]
+    if solved:
+        return min(solved, key=lambda outcome: (not is_sure(outcome), len(outcome.built)))
+    undecided = [outcome for outcome in tried if outcome.status is CellStatus.UNKNOWN]
+    with_plan = (outcome for outcome in undecided if outcome.plan is not None)
+    return next(with_plan, next(iter(undecided), None))
 
 
 def is_good(outcome: CellOutcome) -> bool:

@@ -3,7 +3,8 @@
 A proof names few packages; the facts about these, without all others, are infeasible already. Where
 another cell states the same facts, they are put to its target alone: a question of a few packages,
 and the same one for all cells that share their Python and C library. If that has no answer, the
-whole cell has none. Everything else that is left out only widens the question.
+whole cell has none. Everything else that is left out only widens the question. Where the proof used
+the torch or the CUDA of its cell, those of the other cell are asked in their place.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ _MOST_KEPT = 32
 
 @dataclass(frozen=True, slots=True)
 class _Core:
-    """Facts without an answer; ``cuda``: the cell's CUDA is among them."""
+    """Facts without an answer; ``torch``, ``cuda``: the cell's own is among them."""
 
     facts: frozenset[Fact]
+    torch: bool
     cuda: bool
 
 
 class Refuted:
-    """The proofs of one run over cells."""
+    """The proofs of one run over cells; another run may try them too, since each is asked anew."""
 
     def __init__(self) -> None:
         self._cores: list[_Core] = []
@@ -41,21 +43,36 @@ class Refuted:
         if answer.blamed is None:
             return
         facts = frozenset(blamed_facts(question, answer.blamed))
-        core = _Core(facts, CUDA in answer.blamed)
+        own = {fact for fact in facts if _is_of_cell(fact)}
+        core = _Core(facts - own, bool(own), CUDA in answer.blamed)
         if core not in self._cores:
             self._cores = [core, *self._cores][:_MOST_KEPT]
 
-    def covers(self, question: Question, solve: Callable[[Question], Answer]) -> bool:
-        """Whether facts that were infeasible elsewhere are so for this cell too."""
+    def refuting(
+        self, question: Question, solve: Callable[[Question], Answer]
+    ) -> tuple[Fact, ...] | None:
+        """Facts of a question that were infeasible elsewhere and are so for its cell too."""
         stated = frozenset(question.facts)
         for core in self._cores:
-            if core.facts <= stated and (not core.cuda or question.cuda is not None):
-                try:
-                    if isinstance(solve(_alone(question, core)), Infeasible):
-                        return True
-                except UnknownError:
-                    continue
+            alone = _alone(question, core) if core.facts <= stated else None
+            if alone is not None and _is_refuted(alone, solve):
+                self._cores.remove(core)
+                self._cores.insert(0, core)
+                return alone.facts
+        return None
+
+
+def _is_refuted(question: Question, solve: Callable[[Question], Answer]) -> bool:
+    try:
+        return isinstance(solve(question), Infeasible)
+    except UnknownError:
         return False
+
+
+def _is_of_cell(fact: Fact) -> bool:
+    """Whether it is the torch of a cell, which ``ask`` puts beside what projects ask for."""
+    said = fact.evidence
+    return fact.requirement is not None and said.subject == "torch" and said.statement[:3] == "is "
 
 
 def blamed_facts(question: Question, blamed: frozenset[str]) -> tuple[Fact, ...]:
@@ -72,7 +89,9 @@ def _alone(question: Question, core: _Core) -> Question:
 
     A direct reference that a demand of the whole question replaces is still replaced.
     """
-    own = tuple(fact for fact in question.facts if fact in core.facts)
+    own = tuple(
+        fact for fact in question.facts if fact in core.facts or (core.torch and _is_of_cell(fact))
+    )
     return replace(
         question,
         facts=own,

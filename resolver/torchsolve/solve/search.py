@@ -8,11 +8,12 @@ can and the torch index is out of reach, the cell is unknown.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.outcome import Matrix, Resolution
-from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, PlanVerdict
+from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, Plan, PlanVerdict
 from torchsolve.model.target import CellId, Target
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
 from torchsolve.solve.cells import Cell, catalogue, locked_first, plain_cells, torch_cells
@@ -20,7 +21,7 @@ from torchsolve.solve.check import broken_edges
 from torchsolve.solve.claims import by_trial, needs_toolkit
 from torchsolve.solve.context import Context
 from torchsolve.solve.engine import Answer, GaveUp, Solved
-from torchsolve.solve.enough import has_own_holes, holes, is_good, is_sure, no_better_elsewhere
+from torchsolve.solve.enough import best, has_own_holes, holes, is_good, no_better_elsewhere
 from torchsolve.solve.guards import (
     RuledOut,
     guard_base,
@@ -46,7 +47,7 @@ MOST_UNDECIDED = 64
 class Search:
     """One run over cells. Answers are kept, so that cells that differ in nothing cost nothing."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, refuted: Refuted | None = None) -> None:
         self._context = context
         settings, tables = context.settings, context.tables
         self._facts = project_facts(context.projects, context.comfyui, settings)
@@ -60,7 +61,7 @@ class Search:
         self._answers: dict[tuple[Question, str | None], tuple[Problem, Answer]] = {}
         self._libraries: dict[tuple[Target, str | None], Library] = {}
         self._picked: dict[CellId, tuple[Problem, dict[str, int]]] = {}
-        self._refuted = Refuted()
+        self.refuted = refuted or Refuted()
         self._known: list[tuple[frozenset[Fact], Conflict]] = []
         self._asked = asked_torch(self._facts, self._rules)
         releases = tables.torch.releases
@@ -72,9 +73,17 @@ class Search:
 
     def resolve(self) -> Resolution:
         """The first cell that is good enough, or why there is none."""
-        cells = self._cells()
-        if not cells:
-            return self._void()
+        tried, untried = self._try()
+        return self._done(tried, untried) if tried else self._void()
+
+    def plan(self) -> Plan | None:
+        """The plan of ``resolve``, without reasons and witnesses."""
+        outcome = best(self._try()[0])
+        return outcome.plan if outcome is not None else None
+
+    def _try(self) -> tuple[list[CellOutcome], int]:
+        """Cells up to the first that is good enough, and how many are left."""
+        cells = self._cells
         solved = undecided = 0
         tried: list[CellOutcome] = []
         for number, cell in enumerate(cells):
@@ -84,38 +93,31 @@ class Search:
             undecided += outcome.status is CellStatus.UNKNOWN
             enough = solved == MOST_SOLVED or undecided == MOST_UNDECIDED
             if is_good(outcome) or enough or no_better_elsewhere(outcome):
-                return self._done(tried, len(cells) - number - 1)
-        return self._done(tried, 0)
+                return tried, len(cells) - number - 1
+        return tried, 0
 
     def matrix(self) -> Matrix:
         """Every cell, each with its reason."""
-        cells = self._cells()
+        cells = self._cells
         self._context.expect(len(cells))
         outcomes = tuple(self.try_cell(cell, explained=True) for cell in cells)
         return Matrix(self._context.projects, outcomes)
 
     def explained(self, cell: CellId) -> Conflict | None:
         """Why a cell has no plan; None where it may have one."""
-        found = next((one for one in self._cells() if one.id == cell), None)
+        found = next((one for one in self._cells if one.id == cell), None)
         return self.try_cell(found, explained=True).conflict if found is not None else None
 
     def _done(self, tried: list[CellOutcome], untried: int) -> Resolution:
-        solved = [outcome for outcome in tried if outcome.status is CellStatus.SOLVED]
-        if solved:
-            best = min(solved, key=lambda outcome: (not is_sure(outcome), len(outcome.built)))
-            return self._resolution(CellStatus.SOLVED, best, tried, untried)
-        undecided = [o for o in tried if o.status is CellStatus.UNKNOWN]
-        if undecided:
-            shown = next((o for o in undecided if o.plan is not None), undecided[0])
-            return self._resolution(CellStatus.UNKNOWN, shown, tried, untried)
-        return self._resolution(CellStatus.INFEASIBLE, self._nearest(tried), tried, untried)
+        outcome = best(tried) or self._nearest(tried)
+        return self._resolution(outcome.status, outcome, tried, untried)
 
     def _resolution(
         self, status: CellStatus, outcome: CellOutcome, tried: list[CellOutcome], untried: int
     ) -> Resolution:
         conflict = outcome.conflict
         if status is CellStatus.INFEASIBLE and conflict is None:
-            cell = next(c for c in self._cells() if c.id == outcome.cell)
+            cell = next(c for c in self._cells if c.id == outcome.cell)
             conflict = self.try_cell(cell, explained=True).conflict
         picked = self._picked.get(outcome.cell) if outcome.plan is not None else None
         return Resolution(
@@ -165,6 +167,7 @@ class Search:
 
     # -- cells ---------------------------------------------------------------------------------
 
+    @cached_property
     def _cells(self) -> tuple[Cell, ...]:
         context = self._context
         if context.inventory is not None:
@@ -258,8 +261,9 @@ class Search:
         )
 
     def _solve_cell(self, cell: Cell, question: Question, *, explained: bool) -> CellOutcome:
-        if self._refuted.covers(question, lambda asked: self._answer(asked, None)[1]):
-            return self._refused(cell, question, explained=explained)
+        known = self.refuted.refuting(question, lambda asked: self._answer(asked, None)[1])
+        if known is not None:
+            return self._refused(cell, question, known, explained=explained)
         problem, answer = self._answer(question, None)
         url = self._torch_url(cell)
         standing_in: UnknownError | None = None
@@ -276,8 +280,8 @@ class Search:
             text = f"was not decided within {answer.rounds} rounds"
             reason = Evidence(str(cell.id), text, Strength.OBSERVED, self._context.engine.name)
             return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, because=(reason,))
-        self._refuted.learn(question, answer)
-        return self._refused(cell, question, explained=explained)
+        self.refuted.learn(question, answer)
+        return self._refused(cell, question, None, explained=explained)
 
     def _without_twins(
         self, problem: Problem, answer: Solved, url: str | None
@@ -342,22 +346,31 @@ class Search:
 
     # -- reasons -------------------------------------------------------------------------------
 
-    def _refused(self, cell: Cell, question: Question, *, explained: bool) -> CellOutcome:
+    def _refused(
+        self,
+        cell: Cell,
+        question: Question,
+        suspects: tuple[Fact, ...] | None,
+        *,
+        explained: bool,
+    ) -> CellOutcome:
         if not explained:
             return CellOutcome(cell.id, cell.image, CellStatus.INFEASIBLE)
-        return self._infeasible(cell, self._explain(question, str(cell.id)))
+        return self._infeasible(cell, self._explain(question, str(cell.id), suspects))
 
     def _infeasible(self, cell: Cell, conflict: Conflict) -> CellOutcome:
         status = CellStatus.INFEASIBLE
         return CellOutcome(cell.id, cell.image, status, None, conflict, conflict.facts)
 
-    def _explain(self, question: Question, cell: str) -> Conflict:
+    def _explain(
+        self, question: Question, cell: str, suspects: tuple[Fact, ...] | None
+    ) -> Conflict:
         for known, conflict in self._known:
             if known <= set(question.facts):
                 return replace(conflict, cell=cell)
         from torchsolve.solve.conflict import explain
 
-        conflict, facts = explain(question, lambda asked: self._answer(asked, None), cell)
+        conflict, facts = explain(question, lambda asked: self._answer(asked, None), cell, suspects)
         self._known.append((frozenset(facts), conflict))
         return conflict
 

@@ -8,6 +8,7 @@ from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus
 from torchsolve.model.project import ComfyUI
 from torchsolve.solve.context import Context
+from torchsolve.solve.refuted import Refuted
 from torchsolve.solve.search import Search
 
 
@@ -20,11 +21,12 @@ def resolve_in(context: Context) -> Resolution:
     if context.inventory is None:
         return _standalone(context)
     layered = replace(context, comfyui=_comfyui_of_base(context))
-    first = Search(layered).resolve()
+    search = Search(layered)
+    first = search.resolve()
     if first.status is not CellStatus.INFEASIBLE:
         return first
     if context.settings.policy == "keep":
-        return _advised(first, layered)
+        return _advised(first, layered, search.refuted)
     alone = replace(context, inventory=None)
     second = _standalone(alone)
     return _with_both(first, second, context.inventory.ref)
@@ -37,7 +39,7 @@ def _standalone(context: Context) -> Resolution:
         from torchsolve.solve.gpu_conflict import explain_gpus
 
         found = explain_gpus(found, search, context)
-    return _advised(found, context)
+    return _advised(found, context, search.refuted)
 
 
 def _comfyui_of_base(context: Context) -> ComfyUI | None:
@@ -56,9 +58,9 @@ def _with_both(first: Resolution, second: Resolution, ref: str) -> Resolution:
     return replace(second, conflict=conflict, tried=tried)
 
 
-def _advised(resolution: Resolution, context: Context) -> Resolution:
+def _advised(resolution: Resolution, context: Context, refuted: Refuted) -> Resolution:
     if resolution.status is not CellStatus.INFEASIBLE or resolution.conflict is None:
         return resolution
     from torchsolve.solve.advice import advise
 
-    return replace(resolution, conflict=advise(resolution.conflict, context))
+    return replace(resolution, conflict=advise(resolution.conflict, context, refuted))
