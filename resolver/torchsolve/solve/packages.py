@@ -272,7 +272,7 @@ class Shelf:
         if not reasons:
             return (self._no_version(package.name, requirement.specifier, files),)
         return tuple(
-            _unusable(f"{package.name} {_span([v for v, _ in alike])}", reason, package.name)
+            _unusable(f"{package.name} {version_span([v for v, _ in alike])}", reason, package.name)
             for reason, group in groupby(reasons, key=lambda row: row[1])
             if (alike := list(group))
         )
@@ -291,7 +291,7 @@ class Shelf:
         return _unusable(name, _missing(versions, pinned), name)
 
 
-def _span(newest_first: Sequence[Version]) -> str:
+def version_span(newest_first: Sequence[Version]) -> str:
     """``2.5.5``, or ``2.5.0 to 2.5.5 (6 versions)``."""
     newest, oldest = newest_first[0], newest_first[-1]
     count = f"({len(newest_first)} versions)"

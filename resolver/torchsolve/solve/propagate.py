@@ -1,19 +1,22 @@
 """What follows from facts alone, and by which edges: unit propagation with its reasons.
 
 Starts from the facts' bit sets; an option one of whose edges admits nothing any more is removed;
-the edges of a package with one option left are taken over. Where a package loses its last option,
-the reasons are walked back to the facts. What only a search can refute is not found here: the
-facts of a conflict then stand without the edges between them.
+the edges of a package with one option left are taken over, and what all options that are left ask
+for alike (constructive disjunction). Where a package loses its last option, the reasons are walked
+back to the facts. What only a search can refute is not found here: the facts of a conflict then
+stand without the edges between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from packaging.version import Version
 
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.solve.masks import bits
-from torchsolve.solve.packages import split_key
+from torchsolve.solve.packages import CUDA, PYTHON, split_key, version_span
 from torchsolve.solve.problem import Edge, Problem
 
 _VERSIONS = 3
@@ -24,7 +27,8 @@ class Removal:
     """``mask`` was taken from the options of ``key``.
 
     ``edge`` is an edge of ``key``'s own option into ``because`` (it admits nothing there), or an
-    edge from ``because`` (it was forced), or a fact (``because`` is None).
+    edge from ``because`` (it was forced, or all its options have one), or a fact (``because`` is
+    None).
     """
 
     key: str
@@ -87,7 +91,29 @@ class Propagation:
             for edge in self._problem.edges(key, self._domains[key].bit_length() - 1):
                 self._take(edge, key)
             changed = True
-        return changed
+        return changed | self._share(key)
+
+    def _share(self, key: str) -> bool:
+        """Take over what every option that is left asks for, as far as a search has read them."""
+        known = [self._problem.known_edges(key, i) for i in bits(self._domains[key])]
+        if len(known) < 2 or not all(known):
+            return False
+        common = set.intersection(*({edge.key for edge in edges} for edges in known))
+        common -= {key, PYTHON, CUDA}
+        alike = ([e for edges in known for e in edges if e.key == other] for other in sorted(common))
+        return sum([self._take_alike(edges, key) for edges in alike]) > 0
+
+    def _take_alike(self, edges: list[Edge], because: str) -> bool:
+        key, admitted = edges[0].key, 0
+        for edge in edges:
+            admitted |= edge.mask
+        self._domain(key)
+        is_first = key not in self._removals
+        changed = self._remove(key, ~admitted, edges[0], because)
+        if changed or is_first:
+            rows = [Removal(key, 0, edge, because) for edge in edges]
+            self._removals.setdefault(key, []).extend(rows)
+        return changed or is_first
 
     def _drop_if_broken(self, key: str, position: int) -> bool:
         for edge in self._problem.edges(key, position):
@@ -147,10 +173,35 @@ def unusable_steps(problem: Problem, edge: Edge) -> Iterator[Step]:
 def _steps(problem: Problem, rows: list[Removal]) -> Iterator[Step]:
     edge = rows[0].edge
     parent = split_key(edge.parent[0])[0] if edge.parent is not None else ""
-    for evidence in _said(rows):
+    for evidence in _alike(problem, rows) if _is_forward(rows) else _said(rows):
         yield Step(evidence, parent, split_key(edge.key)[0])
     if not edge.mask:
         yield from unusable_steps(problem, edge)
+
+
+def _is_forward(rows: list[Removal]) -> bool:
+    """Whether the rows say why a package is there, not why options of theirs fell."""
+    return all(row.because != row.edge.key for row in rows)
+
+
+def _alike(problem: Problem, rows: list[Removal]) -> Iterator[Evidence]:
+    """What versions ask for, those that ask alike together: ``demo 1.0 to 3.0 (3 versions)``."""
+    groups: dict[str, list[Edge]] = {}
+    for row in rows:
+        groups.setdefault(row.edge.evidence.statement, []).append(row.edge)
+    for edges in list(groups.values())[:_VERSIONS]:
+        versions = _versions(problem, edges)
+        evidence = edges[0].evidence
+        if len(versions) > 1 and edges[0].parent is not None:
+            name = split_key(edges[0].parent[0])[0]
+            evidence = replace(evidence, subject=f"{name} {version_span(versions)}")
+        yield evidence
+
+
+def _versions(problem: Problem, edges: Iterable[Edge]) -> list[Version]:
+    """Of those that have these edges, newest first."""
+    parents = [edge.parent for edge in edges if edge.parent is not None]
+    return sorted({problem.package(key).options[i].version for key, i in parents}, reverse=True)
 
 
 def _said(rows: list[Removal]) -> Iterator[Evidence]:
@@ -161,9 +212,7 @@ def _said(rows: list[Removal]) -> Iterator[Evidence]:
 
 
 def _line(problem: Problem, rows: list[Removal]) -> Iterator[str]:
-    parents = [row.edge.parent for row in rows if row.edge.parent is not None]
-    versions = {problem.package(key).options[i].version for key, i in parents}
-    if len(versions) > 1:
-        name = parents[0][0]
-        span = f"{min(versions)} to {max(versions)}"
-        yield f"{name} {span}: {len(versions)} versions, none of which fits {rows[0].edge.key}"
+    edge, versions = rows[0].edge, _versions(problem, (row.edge for row in rows))
+    if len(versions) > 1 and edge.parent is not None and not _is_forward(rows):
+        span = f"{versions[-1]} to {versions[0]}"
+        yield f"{edge.parent[0]} {span}: {len(versions)} versions, none of which fits {edge.key}"
