@@ -23,7 +23,7 @@ from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
 from torchsolve.model.version import CudaTag
 from torchsolve.solve.context import Context
 from torchsolve.solve.masks import is_exact
-from torchsolve.solve.options import NO_WHEEL
+from torchsolve.solve.options import CUT_OFF, NO_SDIST, NO_WHEEL
 from torchsolve.solve.refuted import Refuted
 from torchsolve.solve.search import Search
 from torchsolve.solve.void import without
@@ -45,20 +45,38 @@ def advise(conflict: Conflict, context: Context, refuted: Refuted) -> Conflict:
     for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
         advice += _by_flag(fact, context, plan)
         advice += _by_tag(fact, context, plan) or _by_version(fact, context, plan)
-    advice += [*_by_sdist(conflict, context, plan), *_by_prerelease(conflict, context, plan)]
+    advice += [*_by_refusal(conflict, context, plan), *_by_prerelease(conflict, context, plan)]
     advice += _by_claim(conflict, context, plan)
     return replace(conflict, advice=tuple(dict.fromkeys(advice)))
 
 
-def _by_sdist(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advice]:
-    """Where sdists are refused and something has no wheel."""
-    projects = tuple(replace(p, only_binary=frozenset()) for p in context.projects)
-    refused = context.settings.only_binary or projects != context.projects
-    if refused and any(fact.statement == NO_WHEEL for fact in conflict.facts):
-        settings = replace(context.settings, only_binary=())
-        found = plan(replace(context, settings=settings, projects=projects))
-        if found is not None:
-            yield Advice("without --only-binary", _named(found))
+def _by_refusal(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advice]:
+    """Where wheels, sdists or what is newer than a day are refused, and nothing else is left."""
+    settings, projects = context.settings, context.projects
+    told = {
+        NO_WHEEL: (
+            "without --only-binary",
+            replace(
+                context,
+                settings=replace(settings, only_binary=()),
+                projects=tuple(replace(p, only_binary=frozenset()) for p in projects),
+            ),
+        ),
+        NO_SDIST: (
+            "without --no-binary",
+            replace(
+                context,
+                settings=replace(settings, no_binary=()),
+                projects=tuple(replace(p, no_binary=frozenset()) for p in projects),
+            ),
+        ),
+        CUT_OFF: ("without a cut-off date, --as-of now", replace(context, cutoff=None)),
+    }
+    for refusal, (change, wider) in told.items():
+        if any(fact.statement.endswith(refusal) for fact in conflict.facts):
+            found = plan(wider)
+            if found is not None:
+                yield Advice(change, _named(found))
 
 
 def _by_prerelease(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advice]:

@@ -31,6 +31,8 @@ from torchsolve.solve.question import Rules
 WITHOUT_TIMES = ("torch", "project", "direct")
 _version = attrgetter("version")
 NO_WHEEL = "has no wheel"
+NO_SDIST = "has no sdist, and its wheels are refused"
+CUT_OFF = "the cut-off date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,28 +284,42 @@ def why_unusable(files: Iterable[IndexFile], target: Target, rules: Rules) -> st
     files = list(files)
     timely = [file for file in files if _in_time(file, rules)]
     if not timely:
-        return "was uploaded after the cut-off date"
+        undated = all(file.upload_time is None for file in files)
+        return f"has no upload time to hold against {CUT_OFF}" if undated else f"was uploaded after {CUT_OFF}"
     timely = [file for file in timely if _hash_allowed(file, rules, file.name)]
     if not timely:
         return "has no file with a hash that the requirements file allows"
-    if _best_file(timely, target, rules, timely[0].name) is not None:
+    name = timely[0].name
+    if _best_file(timely, target, rules, name) is not None:
         return None
-    wheels = [file for file in timely if file.is_wheel]
-    if not wheels:
-        return NO_WHEEL
     full = f"{target.python}.0"
     admitted = [
-        f for f in wheels if not f.requires_python or python_allows(f.requires_python, full)
+        f for f in timely if not f.requires_python or python_allows(f.requires_python, full)
     ]
     if not admitted:
-        return f"needs Python {wheels[0].requires_python}"
-    triples = sorted({wheel_triple(file.filename) for file in admitted})
+        return f"needs Python {timely[0].requires_python}"
+    triples = sorted({wheel_triple(file.filename) for file in admitted if file.is_wheel})
+    if not triples:
+        return NO_WHEEL
+    if _named(rules.no_binary, name):
+        return NO_SDIST
+    return _why_no_tag_fits(triples, target)
+
+
+def _why_no_tag_fits(triples: Sequence[str], target: Target) -> str:
     relaxed = Target(target.python, target.platform, (2, 99))
-    if any(tag_rank(triple, relaxed) is not None for triple in triples):
-        floors = sorted({t.rsplit("-", 1)[1] for t in triples if tag_rank(t, relaxed) is not None})
+    floors = sorted({t.rsplit("-", 1)[1] for t in triples if tag_rank(t, relaxed) is not None})
+    if floors:
         return f"needs a newer glibc: {', '.join(floors)}"
     machine = target.platform.machine
-    here = {t.split("-", 1)[0] for t in triples if machine in t or t.endswith("-any")}
-    if here:
-        return f"has wheels for {', '.join(sorted(here, key=lambda t: (len(t), t)))} only"
-    return f"has no wheel for Linux {machine}"
+    linux = [t for t in triples if t.endswith("-any") or ("linux" in t and machine in t)]
+    if not linux:
+        return f"has no wheel for Linux {machine}"
+    here = {_python_of(t) for t in linux if "musllinux" not in t or "manylinux" in t}
+    return f"has wheels for {', '.join(sorted(here, key=lambda t: (len(t), t))) or 'musl'} only"
+
+
+def _python_of(triple: str) -> str:
+    """``cp312`` of a tag; ``cp312t`` of one for a free-threaded Python."""
+    python, abi, _ = triple.split("-")
+    return abi if abi == f"{python}t" else python

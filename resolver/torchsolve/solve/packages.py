@@ -250,37 +250,35 @@ class Shelf:
         """Another index that has the name too; see ``Index.shadowed``."""
         return self._library.index.shadowed(name)
 
-    def unusable(self, requirement: Requirement) -> tuple[Evidence, ...]:
-        """Why no option fits the requirement: its versions, newest first, those that fail alike
-        together."""
-        package = self.package(make_key(requirement.name))
+    def unusable(self, name: NormalizedName, specifier: SpecifierSet) -> tuple[Evidence, ...]:
+        """Why versions that a specifier contains are no options of it, newest first, those that
+        fail alike together; empty where there is no such version."""
+        package = self.package(name)
         reasons = [
             (option.version, why_held_back(option))
             for i, option in enumerate(package.options)
-            if requirement.specifier.contains(option.version, prereleases=True)
-            and not package.admitted(requirement.specifier) >> i & 1
+            if specifier.contains(option.version, prereleases=True)
+            and not package.admitted(specifier) >> i & 1
         ]
         usable = {option.version for option in package.options}
         files = self._library.index.whole_page(package.name).files
         by_version: dict[Version, list[IndexFile]] = {}
         for file in files:
-            if file.version not in usable and requirement.specifier.contains(file.version):
+            if file.version not in usable and specifier.contains(file.version):
                 by_version.setdefault(file.version, []).append(file)
         for version in sorted(by_version, reverse=True):
             reason = why_unusable(by_version[version], self._question.target, self._rules)
             reasons += [(version, reason)] if reason else []
-        if not reasons:
-            return (self._no_version(package.name, requirement.specifier, files),)
         return tuple(
             _unusable(f"{package.name} {version_span([v for v, _ in alike])}", reason, package.name)
             for reason, group in groupby(reasons, key=lambda row: row[1])
             if (alike := list(group))
         )
 
-    def _no_version(
-        self, name: NormalizedName, specifier: SpecifierSet, files: Sequence[IndexFile]
-    ) -> Evidence:
+    def missing(self, name: NormalizedName, specifier: SpecifierSet) -> Evidence:
+        """What an index says of a package that has no version which a specifier contains."""
         page = self._library.package(name).page
+        files = self._library.index.whole_page(name).files
         if page is not None and page.about.status == "quarantined":
             why = f": {page.about.reason}" if page.about.reason else ""
             return _unusable(name, f"is quarantined by its index{why}", name)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchsolve.model.evidence import Evidence, Strength
@@ -163,11 +164,22 @@ def steps_between(problem: Problem, most: int) -> tuple[tuple[Step, ...], tuple[
 
 
 def unusable_steps(problem: Problem, edge: Edge) -> Iterator[Step]:
-    """Why no option at all fits what an edge asks for."""
-    if edge.requirement is not None and not edge.mask & problem.bound(edge.key):
-        name = split_key(edge.key)[0]
-        for evidence in problem.shelf.unusable(edge.requirement)[:_VERSIONS]:
-            yield Step(evidence, name)
+    """Why no option at all fits what an edge asks for, with the bounds on it."""
+    requirement, name = edge.requirement, split_key(edge.key)[0]
+    if requirement is None or edge.mask & problem.bound(edge.key):
+        return
+    if name in problem.rules.overrides:
+        text = f"asks for {requirement} in its place"
+        yield Step(Evidence("--override", text, Strength.DECLARED, "--override"), name)
+    bounds = [bound.requirement for bound in problem.bounds(edge.key)]
+    specifier = requirement.specifier
+    for bound in bounds if edge.mask else []:
+        specifier &= bound.specifier if bound is not None else SpecifierSet()
+    reasons = problem.shelf.unusable(name, specifier)[:_VERSIONS]
+    if not reasons and not edge.mask:
+        reasons = (problem.shelf.missing(name, specifier),)
+    for evidence in reasons:
+        yield Step(evidence, name)
 
 
 def _steps(problem: Problem, rows: list[Removal]) -> Iterator[Step]:

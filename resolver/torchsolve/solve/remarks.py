@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from torchsolve.model.choice import PageRemarks
 from torchsolve.solve.drops import Drop
 from torchsolve.solve.options import WITHOUT_TIMES, Option
+from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Problem
 
 _SHOWN = 3
@@ -23,6 +24,8 @@ def remarks(problem: Problem, picks: dict[str, int]) -> tuple[str, ...]:
     """The lines, by package."""
     lines: list[str] = []
     for key in sorted(picks):
+        if "[" in key:
+            lines += _of_extra(key, problem, picks)
         if key.startswith("<") or "[" in key:
             continue
         package = problem.package(key)
@@ -88,6 +91,16 @@ def _of_file(name: NormalizedName, option: Option, problem: Problem) -> Iterator
     metadata = problem.shelf.metadata(name, option)
     if metadata is not None:
         yield from metadata.notes
+
+
+def _of_extra(key: str, problem: Problem, picks: dict[str, int]) -> Iterator[str]:
+    """An extra that the chosen version does not have: pip and uv warn of it too."""
+    name, extra = split_key(key)
+    option = problem.package(key).options[picks[key]]
+    metadata = problem.shelf.metadata(name, option)
+    edges = (edge for edge in problem.edges(key, picks[key]) if edge.key != name)
+    if metadata is not None and extra not in metadata.extras and not any(edges):
+        yield f"{name} {option.version} has no extra {extra}"
 
 
 def _of_page(page: PageRemarks, option: Option, problem: Problem) -> Iterator[str]:

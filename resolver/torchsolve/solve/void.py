@@ -20,6 +20,7 @@ _DROPS: dict[str, Callable[[Settings], Settings]] = {
     "cuda": lambda s: replace(s, cuda=()),
     "torch": lambda s: replace(s, torch=()),
     "torch-index": lambda s: replace(s, torch_index="auto"),
+    "override": lambda s: replace(s, overrides=()),
 }
 
 
