@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,11 @@ class View:
         """One line beside the result, to stderr; nothing with ``-q``."""
         if self.verbosity >= 0:
             print(visible(line), file=sys.stderr)
+
+    def say_indexes(self, lines: Iterable[str]) -> None:
+        """Where packages were looked for, and who said so, to stderr with ``-v``."""
+        for line in lines if self.verbosity > 0 else ():
+            self.say(f"index  {line}")
 
     @property
     def streams(self) -> bool:

@@ -17,6 +17,7 @@ def matrix(projects: Projects, settings: Settings, view: View) -> None:
 
     with view.progress() as progress:
         result = solve(projects, settings, progress)
+    view.say_indexes(result.indexes)
     if view.as_json:
         print_json(matrix_json(result, oldest_fact()))
     elif view.format == "md":

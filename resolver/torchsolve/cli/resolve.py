@@ -35,8 +35,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
     settings = _keeping(settings, output)
     with view.progress() as progress:
         resolution = solve(projects, settings, progress, links=output is not None)
-    for line in resolution.indexes if view.verbosity > 0 else ():
-        view.say(f"index  {line}")
+    view.say_indexes(resolution.indexes)
     error = resolution_error(resolution, allow_unknown=settings.allow_unknown)
     if not view.as_json:
         view.show(resolution_screen(resolution, oldest_fact()))

@@ -47,10 +47,14 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The answer of ``matrix``: every cell that the filters leave, in order."""
+    """The answer of ``matrix``: every cell that the filters leave, in order.
+
+    ``indexes``: where packages were looked for and who said so, one line each.
+    """
 
     projects: tuple[ProjectFacts, ...]
     cells: tuple[CellOutcome, ...]
+    indexes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

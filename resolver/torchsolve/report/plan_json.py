@@ -53,6 +53,7 @@ def matrix_json(matrix: Matrix, checked: date | None = None) -> Json:
         "schema": "torchsolve.matrix/1",
         "projects": [_project(project, None) for project in matrix.projects],
         "cells": [_matrix_cell(outcome, book) for outcome in matrix.cells],
+        "indexes": [redact(line) for line in matrix.indexes],
         "facts_checked": str(checked) if checked else None,
     }
     return document | {"evidence": evidence_json(book)}

@@ -18,16 +18,19 @@ _MOST = 16
 
 def import_lines(projects: Iterable[ProjectFacts], plan: Plan) -> list[str]:
     """Imports that nothing declares: those that the plan has for them alone, and the rest."""
-    alone: list[str] = []
-    brought: list[str] = []
+    alone: dict[str, str] = {}
+    brought: dict[str, str] = {}
     for project in projects:
         for declared in project.undeclared:
             pin = plan.pin(declared.requirement.name)
             others = set(pin.requested_by) - {project.name} if pin else set()
-            (brought if others else alone).append(str(declared.requirement))
-    lines = [f"declared nowhere: {' '.join(sorted(set(alone)))}"] if alone else []
+            # Two projects may import one name: what says more of it stands for both.
+            said = (brought if others else alone).setdefault(declared.requirement.name, "")
+            text = max(said, str(declared.requirement), key=len)
+            (brought if others else alone)[declared.requirement.name] = text
+    lines = [f"declared nowhere: {' '.join(sorted(alone.values()))}"] if alone else []
     if brought:
-        lines.append(f"declared nowhere, brought by others: {' '.join(sorted(set(brought)))}")
+        lines.append(f"declared nowhere, brought by others: {' '.join(sorted(brought.values()))}")
     optional = {o.name for p in projects for o in p.optional if o.name and not plan.pin(o.name)}
     if optional:
         lines.append(f"may be missing: {' '.join(sorted(optional))}    --with NAME adds one")

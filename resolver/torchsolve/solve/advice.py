@@ -41,6 +41,8 @@ def advise(conflict: Conflict, context: Context, refuted: Refuted) -> Conflict:
     ``refuted``: what the run that failed found out.
     """
     plan = partial(_plan, refuted)
+    # Cells of a change are no cells of the run.
+    context = replace(context, tick=_unseen, expect=_unseen)
     advice = list(conflict.advice)
     for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
         advice += _by_flag(fact, context, plan)
@@ -166,6 +168,10 @@ def _with_specifier(asked: Declared, specifier: str, context: Context) -> Contex
         comfyui = replace(comfyui, requirements=swap(comfyui.requirements))
     projects = tuple(replace(p, requirements=swap(p.requirements)) for p in context.projects)
     return replace(context, projects=projects, comfyui=comfyui)
+
+
+def _unseen(_what: object) -> None:
+    """No progress."""
 
 
 def _plan(refuted: Refuted, context: Context) -> Plan | None:

@@ -15,14 +15,7 @@ from __future__ import annotations
 from collections import Counter
 
 from torchsolve.solve.agenda import Agenda
-from torchsolve.solve.engine import (
-    Answer,
-    Confirm,
-    GaveUp,
-    Infeasible,
-    Solved,
-    confirm_all,
-)
+from torchsolve.solve.engine import Answer, GaveUp, Infeasible, Solved
 from torchsolve.solve.masks import bits
 from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Edge, Problem
@@ -42,18 +35,17 @@ class CoreEngine:
     def __init__(self, rounds: int = ROUNDS) -> None:
         self._rounds = rounds
 
-    def solve(self, problem: Problem, confirm: Confirm = confirm_all) -> Answer:
+    def solve(self, problem: Problem) -> Answer:
         """Answer the problem. Raises UnknownError when an index is out of reach."""
-        return _Search(problem, confirm).run(self._rounds)
+        return _Search(problem).run(self._rounds)
 
 
 class _Search:
     """One run. ``behind``: packages that a nogood rests on and does not name, by its identity; an
     entry that outlives its nogood blames one package too many and no more."""
 
-    def __init__(self, problem: Problem, confirm: Confirm) -> None:
+    def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.confirm = confirm
         self.state = State(problem)
         self.learned: dict[str, list[Nogood]] = {}
         self.behind: dict[int, frozenset[str]] = {}
@@ -121,9 +113,6 @@ class _Search:
 
     def look_ahead(self, key: str, position: int) -> Nogood | None:
         """Why this option contradicts what is known, with all known options that do so alike."""
-        option = self.problem.package(key).options[position]
-        if option.file is not None and self.confirm(option) is not None:
-            return {key: 1 << position}
         for edge in self.problem.edges(key, position):
             if edge.key == key:
                 if not edge.mask >> position & 1:

@@ -1,25 +1,15 @@
 """The engine interface: one question in, picks or the reason out.
 
-Engines read a ``Problem`` and nothing else. Before a torch-coupled option is decided they ask
-``confirm``, which is how what a binary is can veto what its METADATA says.
+Engines read a ``Problem`` and nothing else. What a binary is reaches them as an edge of its option,
+read before the option is decided (``Problem.edges``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from torchsolve.model.evidence import Evidence
-from torchsolve.solve.options import Option
 from torchsolve.solve.problem import Problem
-
-Confirm = Callable[[Option], Evidence | None]
-
-
-def confirm_all(_option: Option) -> Evidence | None:
-    """The ``confirm`` of runs that do not ask binaries: nothing is refuted."""
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +45,5 @@ class Engine(Protocol):
 
     name: str
 
-    def solve(self, problem: Problem, confirm: Confirm = confirm_all) -> Answer:
+    def solve(self, problem: Problem) -> Answer:
         """Answer the problem's question."""

@@ -18,7 +18,7 @@ from torchsolve.facts.gpus import Gpu
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.gpu import coverage
 from torchsolve.model.inventory import ImageInventory
-from torchsolve.model.project import ProjectFacts, WheelFact
+from torchsolve.model.project import ProjectFacts, ProjectKind, WheelFact
 from torchsolve.model.target import Target
 from torchsolve.model.version import CudaTag, dotted_key
 from torchsolve.solve.cells import Cell
@@ -140,7 +140,9 @@ def guard_python(cell: Cell, projects: Iterable[ProjectFacts]) -> RuledOut | Non
     for project in projects:
         text = project.requires_python
         if text and not python_allows(text, f"{python}.0"):
-            needs = Evidence(project.name, f"needs Python {text}", _D, "pyproject.toml")
+            is_file = project.kind is ProjectKind.REQUIREMENTS  # a script or a lock says it itself
+            origin = project.name if is_file else "pyproject.toml"
+            needs = Evidence(project.name, f"needs Python {text}", _D, origin)
             return RuledOut("no-python", (needs, cell.python_fact))
     return None
 

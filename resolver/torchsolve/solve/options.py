@@ -284,8 +284,9 @@ def why_unusable(files: Iterable[IndexFile], target: Target, rules: Rules) -> st
     files = list(files)
     timely = [file for file in files if _in_time(file, rules)]
     if not timely:
-        undated = all(file.upload_time is None for file in files)
-        return f"has no upload time to hold against {CUT_OFF}" if undated else f"was uploaded after {CUT_OFF}"
+        if all(file.upload_time is None for file in files):
+            return f"has no upload time to hold against {CUT_OFF}"
+        return f"was uploaded after {CUT_OFF}"
     timely = [file for file in timely if _hash_allowed(file, rules, file.name)]
     if not timely:
         return "has no file with a hash that the requirements file allows"

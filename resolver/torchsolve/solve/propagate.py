@@ -100,9 +100,11 @@ class Propagation:
         if len(known) < 2 or not all(known):
             return False
         common = set.intersection(*({edge.key for edge in edges} for edges in known))
-        common -= {key, PYTHON, CUDA}
-        alike = ([e for edges in known for e in edges if e.key == other] for other in sorted(common))
-        return sum([self._take_alike(edges, key) for edges in alike]) > 0
+        changed = False
+        for other in sorted(common - {key, PYTHON, CUDA}):
+            alike = [edge for edges in known for edge in edges if edge.key == other]
+            changed |= self._take_alike(alike, key)
+        return changed
 
     def _take_alike(self, edges: list[Edge], because: str) -> bool:
         key, admitted = edges[0].key, 0

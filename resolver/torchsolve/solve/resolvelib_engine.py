@@ -2,7 +2,7 @@
 
 Roles: the provider only translates (bit sets to resolvelib's questions); the problem knows what
 packages and options there are; nothing here touches an index. Two things keep the search from
-running away on infeasible input (measured, see ``ARCHITECTURE.md``): names that caused the last
+running away on infeasible input: names that caused the last
 backtrack are looked at first, as pip does, and an option whose own edges already contradict what is
 known is skipped before it is tried (one-step look-ahead).
 """
@@ -19,14 +19,7 @@ from resolvelib.resolvers import (
     ResolutionTooDeep,
 )
 
-from torchsolve.solve.engine import (
-    Answer,
-    Confirm,
-    GaveUp,
-    Infeasible,
-    Solved,
-    confirm_all,
-)
+from torchsolve.solve.engine import Answer, GaveUp, Infeasible, Solved
 from torchsolve.solve.masks import bits
 from torchsolve.solve.problem import Edge, Problem
 
@@ -41,9 +34,8 @@ class Pick(NamedTuple):
 
 
 class _Provider(AbstractProvider[Edge, Pick, str]):
-    def __init__(self, problem: Problem, confirm: Confirm, preferred: Mapping[str, int]) -> None:
+    def __init__(self, problem: Problem, preferred: Mapping[str, int]) -> None:
         self.problem = problem
-        self.confirm = confirm
         self.preferred = preferred
         self._order: dict[str, int] = {}
 
@@ -113,7 +105,7 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
                 mask &= other.mask
             if not mask:
                 return True
-        return self.confirm(self.problem.package(key).options[position]) is not None
+        return False
 
     def is_satisfied_by(self, requirement: Edge, candidate: Pick) -> bool:
         return bool(requirement.mask >> candidate.position & 1)
@@ -136,9 +128,9 @@ class ResolvelibEngine:
         self._rounds = rounds
         self._preferred = preferred or {}
 
-    def solve(self, problem: Problem, confirm: Confirm = confirm_all) -> Answer:
+    def solve(self, problem: Problem) -> Answer:
         """Answer the problem. Raises UnknownError when an index is out of reach."""
-        provider = _Provider(problem, confirm, self._preferred)
+        provider = _Provider(problem, self._preferred)
         problem.prefetch(problem.roots)
         resolver: Resolver[Edge, Pick, str] = Resolver(provider, BaseReporter())
         try:

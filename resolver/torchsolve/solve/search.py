@@ -84,6 +84,7 @@ class Search:
     def _try(self) -> tuple[list[CellOutcome], int]:
         """Cells up to the first that is good enough, and how many are left."""
         cells = self._cells
+        self._context.expect(len(cells))
         solved = undecided = 0
         tried: list[CellOutcome] = []
         for number, cell in enumerate(cells):
@@ -101,7 +102,7 @@ class Search:
         cells = self._cells
         self._context.expect(len(cells))
         outcomes = tuple(self.try_cell(cell, explained=True) for cell in cells)
-        return Matrix(self._context.projects, outcomes)
+        return Matrix(self._context.projects, outcomes, self._context.indexes)
 
     def explained(self, cell: CellId) -> Conflict | None:
         """Why a cell has no plan; None where it may have one."""
