@@ -23,7 +23,7 @@ from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import WheelVerdict
 from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Place, Proof
-from torchsolve.model.version import PythonVersion
+from torchsolve.model.version import PythonVersion, dotted_key
 from torchsolve.solve.coverage import Jit, gpu_code, wheel_coverage
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ _CUDA_BUILD = ("libc10_cuda.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so")
 class Proofs:
     """Implements ``solve.sources.Prover``. ``gpus``: capabilities that each wheel must cover.
 
-    ``driver``: of the host, which PTX is held against. ``coded``: read GPU code without GPUs too.
+    ``driver``: of the host: PTX is held against it, and without GPUs the code for those that it
+    drives. ``coded``: read GPU code without GPUs too.
     """
 
     index: IndexClient
@@ -58,9 +59,15 @@ class Proofs:
             found = self._proofs[key] = self._prove(file, place, python)
         return found
 
-    def for_any_gpu(self) -> Proofs:
-        """The same wheels, GPU code and all, without GPUs that they must cover."""
-        return replace(self, gpus=(), coded=True, _proofs={})
+    def freed(self, *, gpus: bool, driver: bool) -> Proofs:
+        """The same wheels, GPU code and all, without the GPUs or the driver that they must suit."""
+        return replace(
+            self,
+            gpus=() if gpus else self.gpus,
+            driver=None if driver else self.driver,
+            coded=True,
+            _proofs={},
+        )
 
     def contradictions(self, wheel: WheelFact) -> tuple[Disagreement, ...]:
         """What the labels of a project's own wheel say that its binaries do not bear out."""
@@ -126,12 +133,32 @@ class Proofs:
                 by_driver = wheel_coverage(codes, capability) != "missing"
                 text = self._lack(jit.usable(code), capability, code if by_driver else None)
                 return Judgement("refuted", Cause.GPU, (), text, member)
+        if codes and not self.gpus and self.driver:
+            return self._undriven(codes, jit, self.driver)
         for file in binary.files if self.gpus else ():
             if file.gpu is None or file.gpu.unread:
                 why = file.gpu.unread if file.gpu else "it is not at hand"
                 text = f"its GPU code could not be read: {why}"
                 return Judgement("unknown", reason=text, member=file.member)
         return None
+
+    def _undriven(
+        self, codes: list[tuple[str, GpuCode]], jit: Jit, driver: str
+    ) -> Judgement | None:
+        """Where it has code for no GPU that the host's driver knows."""
+        served = {}
+        for row in load_facts().gpus.sms:
+            if wheel_coverage(codes, row.capability, jit) != "missing":
+                served[row.capability] = row.driver
+        needed = [floor for floor in served.values() if floor is not None]
+        if len(needed) < len(served) or not needed:
+            return None
+        least = min(needed, key=dotted_key)
+        if dotted_key(least) <= dotted_key(driver):
+            return None
+        text = f"has no GPU code for what driver {driver} runs, only for "
+        text += f"{' '.join(sorted(served, key=dotted_key))}, from driver {least} on"
+        return Judgement("refuted", Cause.GPU, (), text, codes[0][0])
 
     def _lack(self, code: GpuCode, capability: str, newer: GpuCode | None) -> str:
         """``newer``: the code with PTX that the host's driver is too old for."""
@@ -152,12 +179,19 @@ class Proofs:
     def _fetch(self, file: IndexFile) -> WheelBinary | str:
         why = ""
         # Without its GPU code a wheel is still told apart by its symbols.
-        for gpu in (True, False) if self.coded or self.gpus else (False,):
+        for gpu in (True, False) if self._coded(file) else (False,):
             try:
                 return self.index.read_remote(file, gpu=gpu)
             except (UnknownError, UsageError) as error:
                 why = f"{error.reference}: {error.message}"
         return why
+
+    def _coded(self, file: IndexFile) -> bool:
+        """Whether GPU code is read too: for a driver alone only where that asks nobody."""
+        if self.coded or self.gpus or self.driver is None:
+            return self.coded or bool(self.gpus)
+        is_local = (file.url or "").startswith("file:")
+        return is_local or self.index.kept_binary(file, gpu=True) is not None
 
 
 def _without(

@@ -125,6 +125,19 @@ def test_a_gpu_without_code_refutes(client: IndexClient, gpu: str, refuted: bool
     assert ("build it from source" in proof.evidence.statement) == refuted
 
 
+@pytest.mark.parametrize(("driver", "refuted"), [("550.54.14", True), ("570.26", False)])
+def test_a_driver_that_knows_no_gpu_of_the_wheel_refutes(
+    client: IndexClient, driver: str, refuted: bool
+) -> None:
+    proofs = Proofs(client, driver=driver)
+    proof = proofs.proof(file_of("o-voxel", O_VOXEL_291), at("2.9.1"), CP312)
+    assert (proof.verdict is WheelVerdict.REFUTED) == refuted
+    assert ("only for 12.0 12.1, from driver 570.26 on" in proof.evidence.statement) == refuted
+    freed = proofs.freed(gpus=False, driver=True)
+    proof = freed.proof(file_of("o-voxel", O_VOXEL_291), at("2.9.1"), CP312)
+    assert proof.verdict is WheelVerdict.LOADS
+
+
 @pytest.mark.parametrize("unread", ["the fatbin at 0x40 claims 9 bytes", None])
 def test_gpu_code_that_cannot_be_read_is_unknown_where_a_gpu_was_asked_for(
     client: IndexClient, monkeypatch: pytest.MonkeyPatch, unread: str | None

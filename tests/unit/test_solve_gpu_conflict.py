@@ -44,4 +44,23 @@ def test_all_wheels_without_code_are_named_with_what_to_build(tmp_path: Path) ->
         (line,) = [line for line in told if f"{name} 1.0" in line and "no GPU code for 8.0" in line]
         assert "build it from source" in line
     assert not any("wide 1.0" in line and "no GPU code" in line for line in told)
-    assert found.conflict.advice[0].change.startswith("without --gpu")
+    assert found.conflict.advice[0].change == "without --gpu A100"
+    assert str(found.conflict.facts[0]).startswith("A100 → has compute capability 8.0")
+
+
+def test_a_driver_older_than_all_gpus_of_a_wheel_is_a_fact_of_the_conflict(tmp_path: Path) -> None:
+    path = kernels("one", tmp_path, 120).archive.write(tmp_path)
+    project = tmp_path / "requirements.txt"
+    project.write_text(f"{path}\n")
+    world = {"torch": [FakeFile(make_wheel("torch", "2.9.1", tag=NATIVE))]}
+    with IndexServer(world) as server:
+        settings = Settings(
+            index=server.url, cache_dir=tmp_path / "cache", torch_index="default", driver="550"
+        )
+        found = pipeline.resolve([str(project)], settings)
+    assert found.status is CellStatus.INFEASIBLE
+    assert found.conflict is not None
+    assert str(found.conflict.facts[0]).startswith("the host → has driver 550")
+    assert any("for what driver 550 runs" in str(fact) for fact in found.conflict.facts)
+    # 570.26 is the first driver that knows compute capability 12.0 (matrices/gpus.toml).
+    assert found.conflict.advice[0].change == "--driver 570.26"

@@ -60,8 +60,8 @@ class Refuter:
         said = f"{verdict.value} on torch {place.torch} and {python}"
         return Proof(verdict, Evidence(label, said, Strength.PROVEN, "0123 a.so _Zsymbol"))
 
-    def for_any_gpu(self) -> Prover:
-        return self
+    def freed(self, *, gpus: bool, driver: bool) -> Prover:
+        raise AssertionError(gpus, driver)
 
     def contradictions(self, wheel: WheelFact) -> tuple[Disagreement, ...]:
         raise AssertionError(wheel)

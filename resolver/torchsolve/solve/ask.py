@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from packaging.requirements import Requirement
@@ -13,7 +13,7 @@ from torchsolve.config import Settings
 from torchsolve.facts import Facts
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.inventory import ImageInventory
-from torchsolve.model.package import Declared
+from torchsolve.model.package import Declared, IndexFile
 from torchsolve.model.project import ComfyUI, ProjectFacts, WheelFact
 from torchsolve.model.proof import Place
 from torchsolve.model.version import PythonVersion
@@ -45,14 +45,24 @@ def _demands(rows: Iterable[Declared]) -> list[Fact]:
 
 
 def _bundled(wheels: Iterable[WheelFact]) -> list[Fact]:
-    facts = {}
+    files: dict[str, list[IndexFile]] = {}
     for wheel in wheels:
-        if wheel.required and wheel.file.name not in facts:
-            place = wheel.file.place or wheel.file.filename
-            text = f"is imported and bundled ({wheel.file.filename})"
-            evidence = Evidence(wheel.file.name, text, Strength.CLAIMED, place)
-            facts[wheel.file.name] = Fact(FactKind.BUNDLED, evidence, Requirement(wheel.file.name))
-    return list(facts.values())
+        if wheel.required:
+            files.setdefault(wheel.file.name, []).append(wheel.file)
+    return [
+        Fact(FactKind.BUNDLED, _is_bundled(name, found), Requirement(name))
+        for name, found in files.items()
+    ]
+
+
+def _is_bundled(name: str, files: Sequence[IndexFile]) -> Evidence:
+    """One wheel, or several of one name: which of them counts a cell decides."""
+    names = ", ".join(dict.fromkeys(file.filename for file in files))
+    places = [file.place or file.filename for file in files]
+    if len(places) > 1:
+        places = list(dict.fromkeys(place.rpartition("/")[0] or "." for place in places))
+    text = f"is imported and bundled ({names})"
+    return Evidence(name, text, Strength.CLAIMED, " ".join(places))
 
 
 def ask(

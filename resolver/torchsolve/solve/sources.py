@@ -55,8 +55,8 @@ class Prover(Protocol):
     def proof(self, file: IndexFile, place: Place, python: PythonVersion) -> Proof:
         """The verdict of a file in a cell."""
 
-    def for_any_gpu(self) -> Prover:
-        """The same, without GPUs that wheels must cover."""
+    def freed(self, *, gpus: bool, driver: bool) -> Prover:
+        """The same, without the GPUs or the driver of the host that wheels must suit."""
 
     def contradictions(self, wheel: WheelFact) -> tuple[Disagreement, ...]:
         """Labels of a project's own wheel that its binaries contradict."""
