@@ -151,18 +151,6 @@ def judge(
     return Judge(binary, atlas, host, built).wheel(version)
 
 
-def judge_file(
-    binary: WheelBinary,
-    file: ElfFile,
-    version: Version,
-    atlas: AtlasView,
-    host: Host,
-    built: BuiltWith | None = None,
-) -> Judgement:
-    """``Judge.file`` of one release."""
-    return Judge(binary, atlas, host, built).file(file, version)
-
-
 def _after(member: str) -> str:
     return f"it names a class that {member} registers: the wheel's own code has to open that first"
 

@@ -35,7 +35,7 @@ def resolve_in(context: Context) -> Resolution:
 def _standalone(context: Context) -> Resolution:
     search = Search(context)
     found = search.resolve()
-    if context.gpus:
+    if context.gpus or context.settings.driver is not None:
         from torchsolve.solve.gpu_conflict import explain_gpus
 
         found = explain_gpus(found, search, context)
