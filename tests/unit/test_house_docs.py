@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,3 +131,9 @@ def test_the_tree_names_no_host_and_no_machine(what: str) -> None:
 
 def _package() -> Path:
     return ROOT / "resolver" / "torchsolve"
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Without packages around them, pytest knows them by their names alone."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
