@@ -61,6 +61,17 @@ def test_lines_that_no_release_has_together() -> None:
     assert found.evidence[-1].endswith("no release that is known")
 
 
+def test_what_torch_1_13_has_as_well_is_not_called_2_0() -> None:
+    # dgl 1.1.3: its tensoradapter for 1.13.0 and that for 2.0.0 have these lines, its dgl_sparse
+    # for 2.0.0 has the others, and that for 1.13.0 has 602.
+    both = built(("c10/core/Allocator.h", 165), ("c10/core/Allocator.h", 170))
+    assert (both.torch, both.older) == (None, True)
+    assert "1.13.1" in both.evidence[-1]
+    own = built(("c10/core/Allocator.h", 165), ("ATen/core/ivalue.h", 626))
+    assert (own.torch, own.older) == ("2.0", False)
+    assert built(("ATen/core/ivalue.h", 602)).releases == ()
+
+
 def test_a_header_that_torch_does_not_have_is_no_evidence() -> None:
     assert built(("mylib/own.h", 7)).evidence == ()
 

@@ -41,11 +41,13 @@ class BuiltWith:
         torch: ``2.8``; None where several minors are possible, or none.
         releases: the releases that nothing excludes, oldest first.
         evidence: one sentence a rule that excluded something, with what is left after it.
+        older: the atlas's oldest is left, and it may as well be of one from before.
     """
 
     torch: str | None
     releases: tuple[Version, ...]
     evidence: tuple[str, ...]
+    older: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,10 @@ def built_with(binary: WheelBinary, atlas: AtlasView, lines: LineTable | None = 
     if not want.torch and not want.hints:
         return BuiltWith(None, (), ())
     left = sorted(atlas.releases)
+    table = lines or load_lines()
     evidence: list[str] = []
     for rule in (
-        *_lines(binary, lines or load_lines()),
+        *_lines(binary, table),
         *_vtables(binary, atlas),
         *_symbols(want, atlas),
         *_cuda(binary),
@@ -74,9 +77,23 @@ def built_with(binary: WheelBinary, atlas: AtlasView, lines: LineTable | None = 
         if len(kept) < len(left):
             evidence.append(f"{rule.evidence}: {_spell(kept)}")
         left = kept
+    before = _before(left, binary, table, min(atlas.releases)) if evidence else None
+    if before is not None:
+        evidence.append(f"all of that holds for torch {before} too")
     minors = {version.release[:2] for version in left}
-    torch = ".".join(map(str, minors.pop())) if len(minors) == 1 and evidence else None
-    return BuiltWith(torch, tuple(left), tuple(evidence))
+    certain = len(minors) == 1 and evidence and before is None
+    torch = ".".join(map(str, minors.pop())) if certain else None
+    return BuiltWith(torch, tuple(left), tuple(evidence), before is not None)
+
+
+def _before(
+    left: Iterable[Version], binary: WheelBinary, table: LineTable, oldest: Version
+) -> Version | None:
+    """The newest release before the atlas that its checks fit, where the oldest alone is left."""
+    if {version.release[:2] for version in left} != {oldest.release[:2]}:
+        return None
+    checks = [check for file in binary.files for check in file.checks]
+    return max((v for v in table.fitting(checks) if v < oldest), default=None)
 
 
 def _spell(versions: Iterable[Version]) -> str:

@@ -251,7 +251,8 @@ def _by_layout(case: Case, built: BuiltWith) -> Judgement:
         return replace(loads, reason=f"it was built with torch {minor}")
     table = load_facts().layouts
     files, may_be = case.opened.files, built.releases
-    if case.version in may_be and unchanging(files, case.want, may_be, case.atlas, table):
+    same = case.version in may_be and not built.older
+    if same and unchanging(files, case.want, may_be, case.atlas, table):
         return replace(loads, reason=_SAME)
     used = uses(files, case.want, table)
     found = differences(used, may_be, case.release, case.atlas, table)
@@ -272,6 +273,8 @@ def _damage(difference: Difference) -> str:
 def _why_only_linked(built: BuiltWith, found: tuple[Difference, ...]) -> str:
     if built.torch:
         reason = f"it was built with torch {built.torch}"
+    elif built.older:
+        reason = f"it was built with torch {built.releases[-1]} or older"
     elif built.releases:
         reason = f"it was built with torch {built.releases[0]} to {built.releases[-1]}"
     else:
