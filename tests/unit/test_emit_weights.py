@@ -99,6 +99,16 @@ def test_what_is_refused_does_not_keep_the_rest_away(tmp_path: Path) -> None:
     assert there == ["config.json", "model.safetensors"]
 
 
+@pytest.mark.parametrize("files", [FILES, ()])
+def test_what_a_folder_brings_is_not_called_missing(files: tuple[WeightFile, ...]) -> None:
+    inside = ModelFile(f"{FOLDER.path}model.safetensors", "nodes.py:9", "load")
+    beside = ModelFile("models/acme/other.pt", "nodes.py:10", "load")
+    script = _files(_plan(replace(FOLDER, files=files), inside, beside), "mount")
+    left = script["fetch-weights.sh"].partition("# Not fetched:")[2]
+    assert "nodes.py:9" not in left
+    assert "nodes.py:10" in left
+
+
 def test_a_part_that_was_complete_is_kept(tmp_path: Path) -> None:
     script = _files(_plan(replace(FOLDER, files=FILES[1:])), "mount")["fetch-weights.sh"]
     part = tmp_path / "models" / "acme" / "it's here" / "model.safetensors.part"

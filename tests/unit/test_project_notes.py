@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.plans import PLANS
 from torchsolve.errors import UsageError
 from torchsolve.facts import load_facts
 from torchsolve.model.claim import Checked, ClaimKind, Standing
 from torchsolve.model.named_model import named_model
+from torchsolve.model.project import ModelFile, WeightFile
 from torchsolve.project import samples
 from torchsolve.project.notes.compare import check_claims
 from torchsolve.project.notes.read import claims_of, read_notes
+from torchsolve.project.scan.read import scan_tree
+from torchsolve.project.tree import FolderTree
 
 
 def check(sample: str, text: str) -> tuple[Checked, ...]:
@@ -95,6 +100,7 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     [
         ("owner/name", "models/name/", None),
         ("owner/name@v1=models/loras", "models/loras/", "v1"),
+        ("owner/name=custom_nodes/Node/RMBG-1.4", "custom_nodes/Node/RMBG-1.4/", None),
     ],
 )
 def test_a_model_that_only_the_user_knows(text: str, path: str, revision: str | None) -> None:
@@ -102,7 +108,60 @@ def test_a_model_that_only_the_user_knows(text: str, path: str, revision: str | 
     assert (model.repo, model.path, model.revision) == ("owner/name", path, revision)
 
 
-@pytest.mark.parametrize("text", ["name", "a/b=etc/passwd", "a/b=models/../x", "a/b c", ""])
+@pytest.mark.parametrize(
+    "text", ["name", "a/b=etc/passwd", "a/b=custom_nodes", "a/b=models/../x", "a/b c", ""]
+)
 def test_what_is_no_model(text: str) -> None:
     with pytest.raises(ValueError, match="neither"):
         named_model(text)
+
+
+def _solved(sample: str, text: str, *weights: ModelFile) -> list[tuple[str, Standing, str]]:
+    project = samples.load(sample, sample, undeclared=True)
+    plan = replace(PLANS["standalone"](), weights=weights)  # cp312-cu128-torch2.9.1
+    found = check_claims(claims_of("n.md", text), (project,), plan, load_facts())
+    return [(c.claim.kind.value, c.standing, c.fact) for c in found]
+
+
+def test_versions_of_cuda_and_python() -> None:
+    assert _solved("trellis2", "needs CUDA 12.4 and Python 3.11") == [
+        ("cuda", Standing.DIFFERS, "the plan has CUDA 12.8"),
+        ("python", Standing.DIFFERS, "the plan has Python 3.12"),
+    ]
+    agreed = _solved("trellis2", "cu128 on CUDA 12, Python 3.12")
+    assert {standing for _, standing, _ in agreed} == {Standing.AGREES}
+    assert len(agreed) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "gate", "standing"),
+    [
+        ("`acme/mesh` is gated", "manual", Standing.AGREES),
+        ("`acme/mesh` is not gated", "manual", Standing.DIFFERS),
+        ("`acme/mesh` is ungated", False, Standing.AGREES),
+        ("`acme/mesh` is gated", False, Standing.DIFFERS),
+    ],
+)
+def test_access_by_what_the_hub_answered(text: str, gate: str | bool, standing: Standing) -> None:
+    files = (WeightFile("a.safetensors", 1, None),)
+    weight = ModelFile("models/a/", "n.py:1", "load", repo="acme/mesh", gated=gate, files=files)
+    assert ("gated", standing) in [found[:2] for found in _solved("trellis2", text, weight)]
+
+
+def test_a_repository_of_the_plan_and_one_of_idle_code(tmp_path: Path) -> None:
+    weight = ModelFile("models/a/", "n.py:1", "load", repo="acme/mesh")
+    (found,) = _solved("trellis2", "from `acme/mesh`", weight)
+    assert found[1:] == (Standing.AGREES, "acme/mesh")
+    (tmp_path / "__init__.py").write_text("NODE_CLASS_MAPPINGS = {}\n")
+    (tmp_path / "old.py").write_text(
+        "from huggingface_hub import snapshot_download\nsnapshot_download('acme/old')\n"
+    )
+    project = samples.load("trellis2", "trellis2", undeclared=True)
+    project = replace(project, scan=scan_tree(FolderTree(tmp_path), "node"))
+    (checked,) = check_claims(claims_of("n.md", "`acme/old`"), (project,), None, load_facts())
+    assert (checked.standing, checked.fact_origin) == (Standing.DIFFERS, "old.py:2")
+
+
+def test_a_short_name_inside_another_is_not_the_same_place() -> None:
+    (found,) = check("trellis2", "models/ultralytics/pt")
+    assert found.fact == "no loading site of the source reads it"

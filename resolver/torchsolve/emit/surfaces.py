@@ -50,7 +50,11 @@ def _of(node: NodeSource, plan: Plan) -> Iterator[str]:
         parts = (("torch", trial.torch), ("CUDA", trial.cuda), ("Python", trial.python))
         text = ", ".join(f"{label} {value}" for label, value in parts if value)
         yield f"- {code(trial.origin)} says that it was tried with {markdown(text)}"
-    optional = sorted({entry.name for entry in node.optional if entry.name})
+    optional = {entry.name for entry in node.optional if entry.name and not plan.pin(entry.name)}
     if optional:
-        names = ", ".join(code(name) for name in optional)
+        names = ", ".join(map(code, sorted(optional)))
         yield f"- imports that may be missing, for a feature each: {names}"
+    nameless = {e.module.partition(".")[0]: e.origin for e in node.optional if not e.name}
+    if nameless:
+        names = ", ".join(f"{code(name)} ({code(at)})" for name, at in sorted(nameless.items()))
+        yield f"- the same, of no distribution that is known here: {names}"

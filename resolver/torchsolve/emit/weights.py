@@ -69,10 +69,27 @@ def fetch_script(plan: Plan) -> str:
         "single": bool(mounts(plan)),
         "files": _unique([d for _, each in found for d in each if isinstance(d, Download)]),
         "repositories": _unique([d for _, each in found for d in each if not _is_file(d)]),
-        "by_hand": [(weight, _why_not(weight)) for weight, each in found if not each],
+        "by_hand": [
+            (weight, _why_not(weight))
+            for weight, each in found
+            if not each and not _comes_with(weight, found)
+        ],
         "host": host_path,
     }
     return render_template("fetch-weights.sh.j2", values)
+
+
+_Fetched = tuple[ModelFile, tuple[Download | Repository, ...]]
+
+
+def _comes_with(weight: ModelFile, found: list[_Fetched]) -> bool:
+    """Whether the folder that another weight is fetched to holds it, as far as that is known."""
+    for other, items in found:
+        if weight.path.startswith(f"{other.path.rstrip('/')}/"):
+            listed = [item for item in items if isinstance(item, Download)]
+            if any(item.path == weight.path for item in listed) or (items and not listed):
+                return True
+    return False
 
 
 def _is_file(item: Download | Repository) -> bool:

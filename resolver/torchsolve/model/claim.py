@@ -14,6 +14,8 @@ class ClaimKind(Enum):
     URL = "url"
     PORT = "port"
     TORCH = "torch"
+    CUDA = "cuda"
+    PYTHON = "python"
     WHEELS = "wheels"
     DEPENDENCY = "dependency"
     LOADING = "loading"

@@ -7,13 +7,15 @@ import re
 from torchsolve.model.project import ModelFile
 
 FORM = re.compile(
-    r"(?P<repo>[\w-][\w.-]*/[\w.-]*\w)(?:@(?P<rev>[\w./-]+))?(?:=(?P<path>models(?:/[\w.-]+)*/?))?"
+    r"(?P<repo>[\w-][\w.-]*/[\w.-]*\w)(?:@(?P<rev>[\w./-]+))?"
+    r"(?:=(?P<path>(?:models|custom_nodes/[\w.-]+)(?:/[\w.-]+)*/?))?"
 )
 
 
 def named_model(text: str) -> ModelFile:
     """The weight of ``owner/name[@rev][=models/…]``; without a place, ``models/name/``.
 
+    A node's own folder is a place too: ``=custom_nodes/NODE/…``.
     Raises ValueError for anything else.
     """
     match = FORM.fullmatch(text)

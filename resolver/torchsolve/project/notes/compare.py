@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from torchsolve.errors import TorchsolveError
 from torchsolve.facts import Facts
+from torchsolve.facts.conflicts import ModelRow
 from torchsolve.model.claim import Checked, Claim, ClaimKind, Standing
+from torchsolve.model.models import ModelSite, Reach
 from torchsolve.model.plan import Plan
 from torchsolve.model.project import ModelFile, ProjectFacts, WheelFact
 
@@ -44,6 +47,8 @@ class _Checker:
             ClaimKind.URL: self._url,
             ClaimKind.PORT: self._port,
             ClaimKind.TORCH: self._torch,
+            ClaimKind.CUDA: self._software,
+            ClaimKind.PYTHON: self._software,
             ClaimKind.WHEELS: self._wheels,
             ClaimKind.DEPENDENCY: self._dependency,
             ClaimKind.LOADING: self._loading,
@@ -57,6 +62,18 @@ class _Checker:
         return tuple(model for project in self.projects for model in project.models)
 
     @property
+    def _planned(self) -> tuple[ModelFile, ...]:
+        """Weights of the plan: there a table has named what the source did not."""
+        return self.plan.weights if self.plan else ()
+
+    @property
+    def _idle(self) -> Iterator[ModelSite]:
+        """Loading sites that the project ships and does not use."""
+        for project in self.projects:
+            sites = project.scan.sites if project.scan else ()
+            yield from (site for site in sites if site.reach in (Reach.DEAD, Reach.VENDORED))
+
+    @property
     def _bundled(self) -> tuple[WheelFact, ...]:
         return tuple(wheel for project in self.projects for wheel in project.wheels)
 
@@ -68,24 +85,41 @@ class _Checker:
                     return Standing.AGREES, known, model.site
         if not self._models or wanted.startswith("custom_nodes/"):
             return _NOTHING  # a node's own files are no weights
-        last = wanted.rpartition("/")[2].casefold()
-        near = next((m for m in self._models if last in m.path.casefold()), None)
+        near = self._like(wanted)
         if near is not None:
             return Standing.DIFFERS, f"the source reads {near.path}", near.site
         return Standing.DIFFERS, "no loading site of the source reads it", ""
+
+    def _like(self, wanted: str) -> ModelFile | None:
+        """The weight of the same name; of a file, else the one in a folder of the same name."""
+        *folders, last = wanted.casefold().split("/")[1:]
+        names = [last, *folders[-1:]] if PurePosixPath(last).suffix else [last]
+        for name in names:
+            for model in self._models:
+                parts = model.path.casefold().strip("/").split("/")
+                if name in (parts[-1], PurePosixPath(parts[-1]).stem):
+                    return model
+        return None
 
     def _repository(self, claim: Claim) -> _Answer:
         wanted = claim.value.casefold()
         sources = [p.source.url for p in self.projects if p.source.url]
         if any(url.casefold().rstrip("/").endswith(wanted) for url in sources):
             return Standing.AGREES, "the project itself", ""
-        for model in self._models:
+        for model in (*self._models, *self._planned):
             if model.repo and model.repo.casefold() == wanted:
                 return Standing.AGREES, model.repo, model.site
         name = wanted.rpartition("/")[2]
         near = next((m for m in self._models if m.repo and name in m.repo.casefold()), None)
         if near is not None:
             return Standing.DIFFERS, f"the source names {near.repo}", near.site
+        idle = next((s for s in self._idle if wanted in map(str.casefold, s.repos)), None)
+        if idle is not None:
+            return (
+                Standing.DIFFERS,
+                "only code that is not in use names it",
+                f"{idle.file}:{idle.line}",
+            )
         return _NOTHING
 
     def _url(self, claim: Claim) -> _Answer:
@@ -110,6 +144,16 @@ class _Checker:
         if _same_release(claim.value, torch.public):
             return Standing.AGREES, f"the plan has torch {torch.public}", "the plan"
         return Standing.DIFFERS, f"the plan has torch {torch.public}", "the plan"
+
+    def _software(self, claim: Claim) -> _Answer:
+        """``CUDA 12.4``, ``Python 3.11``: what the plan has in their place."""
+        if self.plan is None:
+            return _NOTHING
+        cell, is_cuda = self.plan.cell, claim.kind is ClaimKind.CUDA
+        has = (cell.cuda.dotted or "none") if is_cuda else str(cell.python)
+        fact = f"the plan has {'CUDA' if is_cuda else 'Python'} {has}"
+        same = has == claim.value or has.startswith(f"{claim.value}.")
+        return Standing.AGREES if same else Standing.DIFFERS, fact, "the plan"
 
     def _wheels(self, claim: Claim) -> _Answer:
         """``wheels require torch 2.7.0``: every folder of wheels that says another torch."""
@@ -161,17 +205,25 @@ class _Checker:
 
     def _gated(self, claim: Claim) -> _Answer:
         row = next((r for r in self.tables.models if _names(claim.subject, r.repo)), None)
+        if claim.value in ("gated", "not gated"):
+            return self._access(claim, row)
         if row is None:
             return _NOTHING
         origin = "matrices/models.toml"
-        if claim.value == "gated":
-            if row.gated is False:
-                return Standing.DIFFERS, f"{row.repo} is not gated", origin
-            known = Standing.AGREES if row.gated else Standing.UNKNOWN
-            return known, f"{row.repo}: {row.gated or 'not known'}", origin
         if row.mirror:
             return Standing.DIFFERS, f"{row.mirror} is a public re-upload of {row.repo}", origin
         return Standing.UNKNOWN, f"no re-upload of {row.repo} is known", origin
+
+    def _access(self, claim: Claim, row: ModelRow | None) -> _Answer:
+        """``gated`` and ``not gated``, by what the hub answered, else by the table."""
+        asked = next((w for w in self._planned if w.files and w.repo == claim.subject), None)
+        gate = asked.gated if asked else row.gated if row else None
+        if gate is None:
+            return _NOTHING
+        told = "the model hub" if asked else "matrices/models.toml"
+        said = f"is gated ({gate})" if isinstance(gate, str) else "is gated"
+        standing = Standing.AGREES if bool(gate) is (claim.value == "gated") else Standing.DIFFERS
+        return standing, f"{claim.subject} {said if gate else 'is not gated'}", told
 
     def _hardware(self, claim: Claim) -> _Answer:
         if self.plan is None or self.plan.cell.cuda.version is None:

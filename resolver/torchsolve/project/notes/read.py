@@ -1,4 +1,5 @@
-"""A text → what it claims of paths, repositories, URLs, ports, wheels, loading and hardware."""
+"""A text → what it claims of paths, repositories, URLs, ports, versions, wheels, loading and
+hardware."""
 
 from __future__ import annotations
 
@@ -21,6 +22,9 @@ _PORT = re.compile(
     re.IGNORECASE,
 )
 _TORCH = re.compile(r"(?<![\w-])(?:py)?torch[\s=:v*`]{1,5}(\d+\.\d+(?:\.\d+)?)", re.IGNORECASE)
+_CUDA = re.compile(r"\bCUDA\s+(?:version\s+)?(1\d(?:\.\d)?)\b", re.IGNORECASE)
+_CUDA_TAG = re.compile(r"\bcu(1\d)(\d)\b")
+_PYTHON = re.compile(r"\bPython\s+(3\.\d{1,2})\b", re.IGNORECASE)
 _WHEEL = re.compile(r"\bwheels?\b", re.IGNORECASE)
 _GIT_DEP = re.compile(
     r"`?([A-Za-z]\w[\w-]*)`?[^.\n]{0,60}?\b(?:declares?|depends? on|requires?|needs?|pulls in)\b"
@@ -31,8 +35,14 @@ _STANDARD = re.compile(r"\b(?:all|every)\b[^.\n]*\bmodels?\b[^.\n]*\bfolder_path
 _UNGATED = re.compile(
     r"\bno\b[^.\n]*\b(?:ungated|public|open)\b[^.\n]*\b(?:alternative|mirror|copy)", re.IGNORECASE
 )
-_GATED = re.compile(r"\bgated\b", re.IGNORECASE)
+_GATED = re.compile(r"(\bnot\s+|\bun|\bnon-?)?gated\b", re.IGNORECASE)
 _GPU = re.compile(r"\b(RTX\s?(?:PRO\s?)?\d{4}(?:\s?Ti)?|[AH]\d{3}|L40S?|L4|T4|V100|B\d{3}|GH200)\b")
+_NUMBERS = (
+    (ClaimKind.PORT, _PORT),
+    (ClaimKind.CUDA, _CUDA),
+    (ClaimKind.CUDA, _CUDA_TAG),
+    (ClaimKind.PYTHON, _PYTHON),
+)
 _FILE = re.compile(r"[\w-]+\.(?:md|py|txt|json|ya?ml|toml|git|whl|safetensors|png|jpg)$")
 
 
@@ -93,8 +103,7 @@ def _is_repository(text: str) -> bool:
 
 
 def _of_sentence(line: str, repositories: list[str]) -> Iterator[tuple[ClaimKind, str, str]]:
-    for match in _PORT.finditer(line):
-        yield ClaimKind.PORT, match[1], ""
+    yield from _numbers(line)
     for match in _TORCH.finditer(line):
         kind = ClaimKind.WHEELS if _WHEEL.search(line) else ClaimKind.TORCH
         yield kind, match[1], ""
@@ -106,10 +115,16 @@ def _of_sentence(line: str, repositories: list[str]) -> Iterator[tuple[ClaimKind
         yield ClaimKind.LOADING, "folder_paths", ""
     if _UNGATED.search(line):
         yield ClaimKind.GATED, "no ungated alternative", _subject(line, repositories)
-    elif _GATED.search(line) and repositories:
-        yield ClaimKind.GATED, "gated", repositories[0]
+    elif repositories and (gate := _GATED.search(line)):
+        yield ClaimKind.GATED, "not gated" if gate[1] else "gated", repositories[0]
     for match in _GPU.finditer(line):
         yield ClaimKind.HARDWARE, re.sub(r"\s+", " ", match[1]), ""
+
+
+def _numbers(line: str) -> Iterator[tuple[ClaimKind, str, str]]:
+    for kind, pattern in _NUMBERS:
+        for match in pattern.finditer(line):
+            yield kind, ".".join(filter(None, match.groups())), ""
 
 
 def _subject(line: str, repositories: list[str]) -> str:
