@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchsolve.errors import UsageError
-from torchsolve.facts import load_facts
+from torchsolve.facts import Facts, load_facts
 from torchsolve.facts.companions import CompanionRow
 from torchsolve.model.version import CudaTag, PythonVersion
 
@@ -332,6 +332,18 @@ def test_packages_of_libraries() -> None:
     assert glib == ["libglib2.0-0", "libglib2.0-0t64", "libglib2.0-0", "glib2"]
     assert FACTS.package_of("compiler", noble) == "gcc"
     assert FACTS.package_of("libnothing.so.9", noble) is None
+
+
+def test_a_few_rows_say_what_all_say() -> None:
+    facts = Facts()
+    for system in FACTS.images.systems:
+        for soname in [*FACTS.sonames][::7]:
+            asked = ["libnothing.so.9", soname]
+            whole = {name: FACTS.package_of(name, system) for name in asked}
+            assert facts.packages_of(asked, system) == whole
+    (table,) = (table for name, table in facts.read.items() if name == "sonames")
+    assert len(table.data["library"]) < 5
+    assert table.checked == FACTS.read["sonames"].checked
 
 
 def test_what_wheels_need_of_the_system() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -48,6 +48,7 @@ class Facts:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._tables: dict[str, Table] = {}
+        self._partly: dict[str, Table] = {}
 
     @property
     def folder(self) -> Path:
@@ -57,7 +58,7 @@ class Facts:
     @property
     def read(self) -> Mapping[str, Table]:
         """The files that were parsed so far, by name."""
-        return self._tables
+        return self._partly | self._tables
 
     @property
     def checked(self) -> date:
@@ -208,6 +209,12 @@ class Facts:
         from torchsolve.facts.abi import parse_libstdcxx
 
         return parse_libstdcxx(self._table("libstdcxx"))
+
+    def packages_of(self, sonames: Collection[str], system: OsRow) -> dict[str, str | None]:
+        """The packages of a few sonames on an OS: their rows alone are read."""
+        table = self._partly["sonames"] = read_table(self.folder, "sonames", sonames)
+        found = {row.soname: row.packages for row in parse_sonames(table)}
+        return {name: package_on(found.get(name) or {}, system) for name in sonames}
 
     def package_of(self, wanted: str, system: OsRow) -> str | None:
         """The package of a soname or a need (``compiler``) on an OS; None when not known."""

@@ -7,8 +7,9 @@ with the file and the row as origin, so that whoever edits a table is told where
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -52,12 +53,17 @@ class Table:
         return _texts_of(self.data.get(key), f"matrices/{self.name}.toml [{key}]")
 
 
-def read_table(folder: Path, name: str) -> Table:
-    """Parses ``<folder>/<name>.toml``. Raises UsageError ``bad-table`` or ``missing-table``."""
+def read_table(folder: Path, name: str, only: Collection[str] | None = None) -> Table:
+    """Parses ``<folder>/<name>.toml``. Raises UsageError ``bad-table`` or ``missing-table``.
+
+    Args:
+        only: texts; rows in which none of them stands are passed over, unread.
+    """
     path = folder / f"{name}.toml"
     origin = f"matrices/{name}.toml"
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        data = tomllib.loads(text if only is None else _rows_with(text, only))
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
         raise UsageError("missing-table", message, origin=origin) from None
@@ -67,6 +73,13 @@ def read_table(folder: Path, name: str) -> Table:
     if type(checked) is not date:
         raise _bad("has no checked = <date> at its head", origin)
     return Table(name, data, _texts_of(data.get("sources"), f"{origin} [sources]"), checked)
+
+
+def _rows_with(text: str, wanted: Collection[str]) -> str:
+    """A table of many rows without most of them: parsing TOML is slow."""
+    head, *rows = re.split(r"^(?=\[\[)", text, flags=re.MULTILINE)
+    quoted = [f'"{one}"' for one in wanted]
+    return head + "".join(row for row in rows if any(one in row for one in quoted))
 
 
 class Row:

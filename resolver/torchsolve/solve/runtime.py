@@ -74,9 +74,10 @@ def system_packages(pins: Iterable[Pin], os: str, tables: Facts) -> tuple[System
         row = tables.dist_sonames.get(canonicalize_name(pin.name))
         for soname in row.sonames if row else ():
             needed.setdefault(soname, set()).add(pin.name)
+    packages = tables.packages_of(needed, system) if system and needed else {}
     merged: dict[str, SystemPackage] = {}
     for soname, names in sorted(needed.items()):
-        package = tables.package_of(soname, system) if system else None
+        package = packages.get(soname)
         before = merged.get(package or soname)
         users = {*names, *(before.needed_by if before else ())}
         merged[package or soname] = SystemPackage(
