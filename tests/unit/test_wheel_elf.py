@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sysconfig
+from ctypes import CDLL
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,43 @@ def test_files_that_are_not_read_say_why(built: bytes, change: object, reason: s
     assert elf.unread is not None
     assert reason in elf.unread
     assert elf == ElfFile("m", unread=elf.unread)
+
+
+def _segments(data: bytes, kind: int, other: int) -> bytes:
+    """With another type on the program headers of one type."""
+    copy = bytearray(data)
+    for at in range(64, 64 + 56 * len(read_image(BytesSource(data)).segments), 56):
+        if copy[at] == kind:
+            copy[at] = other
+    return bytes(copy)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("change", "reason", "linker"),
+    [
+        (lambda data: data[:0x10] + b"\x01" + data[0x11:], "type 1", "only ET_DYN and ET_EXEC"),
+        (lambda data: _segments(data, 1, 4), "no segment to load", "no loadable segments"),
+        (lambda data: _segments(data, 2, 4), "no dynamic section", "no dynamic section"),
+    ],
+    ids=["object", "load", "dynamic"],
+)
+def test_a_library_that_the_linker_refuses_is_unread(
+    built: bytes, tmp_path: Path, change: object, reason: str, linker: str
+) -> None:
+    assert callable(change)
+    path = tmp_path / "libmine.so"
+    path.write_bytes(change(built))
+    assert reason in (read_elf(path.read_bytes(), "pkg/libmine.so").unread or "")
+    with pytest.raises(OSError, match=linker):
+        CDLL(str(path))
+
+
+@needs_compiler
+def test_symbols_that_are_none_are_told(built: bytes) -> None:
+    dynamic = next(s for s in read_image(BytesSource(built)).segments if s.kind == 2)
+    at = built.index((6).to_bytes(8, "little"), dynamic.offset)
+    assert "null symbol" in str(read_elf(built[: at + 8] + bytes(8) + built[at + 16 :], "m").unread)
 
 
 @needs_compiler

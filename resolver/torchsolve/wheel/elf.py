@@ -6,17 +6,28 @@ no torch wheel holds gives an ``ElfFile`` whose ``unread`` says why. Nothing is 
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from torchsolve.model.binary import ElfFile, GpuCode
 from torchsolve.wheel.elf_constants import is_of_torch, read_constants
 from torchsolve.wheel.elf_front import Entries, leading_entries
-from torchsolve.wheel.elf_image import Image, Tag, dynamic_entries, read_image, string_at
+from torchsolve.wheel.elf_image import (
+    Image,
+    Tag,
+    check_loadable,
+    dynamic_entries,
+    read_image,
+    string_at,
+)
 from torchsolve.wheel.elf_python import python_abi
 from torchsolve.wheel.elf_source import BytesSource, Source, Unreadable
 from torchsolve.wheel.elf_strings import Strings, read_strings
 from torchsolve.wheel.elf_tables import read_symbols, string_table, version_needs
 from torchsolve.wheel.fatbin import device_code, read_gpu
+
+# A program may be static; what is called a library is there to be opened.
+_LIBRARY = re.compile(r"\.so(\.\d+)*$")
 
 
 def read_elf(
@@ -34,6 +45,8 @@ def read_elf(
     try:
         image = read_image(source)
         entries = dynamic_entries(image)
+        if _LIBRARY.search(member):
+            check_loadable(image, entries)
         # First what reaches farthest: strings are looked for in all that was inflated by then.
         code = read_gpu(image) if gpu else None
         found = _strings(source, image) if strings else Strings()

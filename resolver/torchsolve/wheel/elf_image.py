@@ -7,7 +7,7 @@ only help to find GPU code. Source of the structures: System V gABI, 64-bit litt
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -19,6 +19,9 @@ _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _DYNAMIC = struct.Struct("<qQ")
+
+# ET_EXEC, ET_DYN.
+_SHARED = (2, 3)
 
 # Real files have at most a few dozen segments, 70,000 sections and 60 dynamic entries.
 _MAX_SEGMENTS = 4096
@@ -51,8 +54,9 @@ class Tag(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the ELF header says; ``machine`` is the ELF number."""
+    """What the ELF header says; ``kind`` (``e_type``) and ``machine`` are the ELF's numbers."""
 
+    kind: int
     machine: int
     phoff: int
     phnum: int
@@ -130,12 +134,24 @@ def _header(source: Source) -> Header:
     if raw[5] != 1:
         raise Unreadable("it is not a little-endian ELF file")
     fields = _HEADER.unpack(raw)
-    _, _, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, shstrndx = fields
+    _, kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, shstrndx = (
+        fields
+    )
     if phnum and phentsize != _SEGMENT.size:
         raise Unreadable(f"its program headers have {phentsize} bytes each")
     if shentsize != _SECTION.size:
         shoff = shnum = 0
-    return Header(machine, phoff, phnum, shoff, shnum, shstrndx)
+    return Header(kind, machine, phoff, phnum, shoff, shnum, shstrndx)
+
+
+def check_loadable(image: Image, entries: Iterable[tuple[int, int]]) -> None:
+    """Raises ``Unreadable`` where the dynamic linker would refuse a library as what it is none."""
+    if image.header.kind not in _SHARED:
+        raise Unreadable(f"it is no shared object, but an ELF file of type {image.header.kind}")
+    if not any(segment.kind == 1 for segment in image.segments):
+        raise Unreadable("it has no segment to load")
+    if not {int(Tag.STRTAB), int(Tag.SYMTAB)} <= {tag for tag, _ in entries}:
+        raise Unreadable("it has no dynamic section that names its symbols")
 
 
 def dynamic_entries(image: Image) -> tuple[tuple[int, int], ...]:

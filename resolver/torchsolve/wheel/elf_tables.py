@@ -62,6 +62,8 @@ def read_symbols(image: Image, dynamic: Dynamic, strings: bytes) -> Symbols:
     used = relocated_symbols(image, dynamic)
     count = symbol_count(image, dynamic, used)
     table = image.read_address(dynamic[Tag.SYMTAB], count * _SYMBOL.size)
+    if any(table[: _SYMBOL.size]):
+        raise Unreadable("its symbol table does not open with the null symbol")
     versions = _symbol_versions(image, dynamic, count)
     return _split(table, strings, versions, version_names(image, dynamic, strings), used)
 
