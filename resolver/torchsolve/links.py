@@ -32,6 +32,10 @@ _THREADS = 4
 _CUDA = re.compile(r"lib(cuda|cudart|cublas\w*|cudnn|nvrtc|cufft|curand|cusolver|cusparse)\.so")
 _NAMED = re.compile(r"cu(da)?\d{2}|[-_]gpu\b|[-_]cuda")
 _ORIGIN = "DT_NEEDED"
+# What nvidia/cuda images hold beyond ``base``: CUDA's libraries, NCCL, cuDNN where named for it.
+_TOOLKIT = re.compile(
+    r"lib(cudart|cublas\w*|cufftw?|curand|cusolver\w*|cusparse|nvrtc|nvJitLink|nccl|cudnn\w*)\.so"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,27 @@ def _coded(pin: Pin, client: IndexClient, *, fetch: bool) -> WheelBinary | None:
 
 def _present(plan: Plan) -> frozenset[str]:
     """What the image that is layered on has by itself; nothing where its inventory does not say."""
-    found = plan.inventory.sonames if plan.inventory is not None else None
-    return frozenset(found or ())
+    if plan.inventory is None:
+        return _of_toolkit(plan)
+    return frozenset(plan.inventory.sonames or ())
+
+
+def _of_toolkit(plan: Plan) -> frozenset[str]:
+    """CUDA libraries of the image of a plan without torch, under the names that the CUDA wheels of
+    torch give them: those of one major are the same."""
+    from torchsolve.abi.atlas import load_atlas
+
+    cuda, flavor = plan.cell.cuda, plan.image.flavor
+    if plan.cell.torch is not None or cuda.major is None or "runtime" not in flavor:
+        return frozenset()
+    atlas = load_atlas()
+    releases = (atlas.release(version) for version in atlas.releases)
+    alike = [r.sonames for r in releases if r is not None and r.cuda.major == cuda.major]
+    return frozenset(
+        soname
+        for soname in frozenset[str]().union(*alike)
+        if _TOOLKIT.match(soname) and ("cudnn" in flavor or "cudnn" not in soname)
+    )
 
 
 def _packaged(tables: Facts, system: OsRow | None) -> frozenset[str]:

@@ -131,7 +131,7 @@ def torch_cells(
                 images = images_for[build.cuda] = _images(tables, build.cuda, settings, devel=devel)
             cells += [
                 Cell(_id(python, build, image, settings), image, build, fixed)
-                for python, image in _pairs(build.pythons, images, settings)
+                for python, image in image_pythons(build.pythons, images, settings)
             ]
     if settings.cell is not None:
         return tuple(cell for cell in cells if cell.id == settings.cell)
@@ -143,7 +143,7 @@ def plain_cells(tables: Facts, settings: Settings) -> tuple[Cell, ...]:
     images = _images(tables, CPU, settings)
     pythons = sorted({python for image in images for python in image.pythons}, reverse=True)
     cells: dict[PythonVersion, Cell] = {}
-    for python, image in _pairs(pythons, images, settings):
+    for python, image in image_pythons(pythons, images, settings):
         cell_id = CellId(python, CPU, None, image.os, settings.platform)
         cells.setdefault(python, Cell(cell_id, image, None, fixed_by(settings)))
     wanted = settings.cell
@@ -229,7 +229,7 @@ def _image_order(image: BaseImage) -> tuple[int, bool, tuple[int, ...]]:
     return (flavor, not image.os.startswith("ubuntu"), glibc)
 
 
-def _pairs(
+def image_pythons(
     pythons: Sequence[PythonVersion], images: Sequence[BaseImage], settings: Settings
 ) -> list[tuple[PythonVersion, BaseImage]]:
     """Pythons and images that go together; an unpackaged Python only where it was asked for."""

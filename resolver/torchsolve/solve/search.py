@@ -208,8 +208,14 @@ class Search:
         for cell in cells:
             outcome = self.try_cell(cell)
             if outcome.plan is not None:
-                return () if outcome.plan.pin("torch") else cells
+                return () if outcome.plan.pin("torch") else (*self._with_cuda(outcome.plan), *cells)
         return () if self._speaks_of_cuda() else cells
+
+    def _with_cuda(self, plan: Plan) -> tuple[Cell, ...]:
+        context = self._context
+        from torchsolve.solve.toolkit import toolkit_cells
+
+        return toolkit_cells(plan, self._rules.companions, context.tables, context.settings)
 
     def _speaks_of_cuda(self) -> bool:
         context = self._context

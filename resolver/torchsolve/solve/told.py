@@ -33,6 +33,11 @@ def chosen_because(outcome: CellOutcome, settings: Settings, tables: Facts) -> t
     cell = outcome.cell
     if plan.strategy is Strategy.LAYERED:
         return (f"the base {plan.image.ref} has Python {cell.python} and its own torch",)
+    if plan.cell.torch is None and cell.cuda.version is not None:
+        return (
+            f"nothing needs torch; Python {cell.python} is the newest that solves",
+            f"image {plan.image.ref}: its CUDA {cell.cuda.major} libraries are in no wheel",
+        )
     if plan.cell.torch is None:
         return (f"nothing needs torch; Python {cell.python} is the newest that solves",)
     build = tables.torch.default_build(plan.cell.torch, cell.platform.machine)
