@@ -312,3 +312,34 @@ def test_an_answer_that_does_not_depend_on_the_target_is_given_to_all(tmp_path: 
     (tmp_path / "install.py").write_text("import os\nos.system('pip install a')\n")
     reader = ScriptReader(Sources(FolderTree(tmp_path)), "Node", (), frozenset())
     assert reader.read(target()) is reader.read(target("2.6.0", "cu124"))
+
+
+def test_a_loop_is_run_as_often_as_it_says(tmp_path: Path) -> None:
+    text = (
+        "import subprocess\n"
+        "left = ['einops', 'tqdm']\n"
+        "i = 0\n"
+        "while left:\n"
+        "    subprocess.run(['pip', 'install', left.pop()])\n"
+        "while i < 3:\n"
+        "    i += 1\n"
+        "subprocess.run(['pip', 'install', f'rich=={i}'])\n"
+    )
+    assert pips(read(tmp_path, {"install.py": text})) == ["tqdm", "einops", "rich==3"]
+
+
+@pytest.mark.parametrize(
+    "loop", ["for i in range(10**9):", "for line in open('x'):", "while True:", "while unknown():"]
+)
+def test_what_an_unknown_number_of_rounds_makes_is_not_known(tmp_path: Path, loop: str) -> None:
+    text = (
+        "import subprocess\n"
+        "name, same = 'a', 'rich'\n"
+        f"{loop}\n"
+        "    name = name + 'a'\n"
+        "    same = 'rich'\n"
+        "subprocess.run(['pip', 'install', name])\n"
+        "subprocess.run(['pip', 'install', same])\n"
+    )
+    steps = read(tmp_path, {"install.py": text}).steps
+    assert [(step.what, step.decided) for step in steps] == [("{name}", False), ("rich", True)]

@@ -196,7 +196,7 @@ class Statements:
         if items is None:
             with self.under(Guard(f"for each of {_text(value)}")):
                 self.assign(node.target, Open(ast.unparse(node.target)), scope)
-                self._loop_body(node.body, scope)
+                self._some_rounds(node.body, scope)
             return
         for item in items:
             self.assign(node.target, item, scope)
@@ -217,8 +217,25 @@ class Statements:
     _asyncfor = _for
 
     def _while(self, node: ast.While, scope: Scope) -> None:
-        if truth(self.expressions.value(node.test, scope)) is not False:
-            self._loop_body(node.body, scope)
+        for _ in range(_LOOPS):
+            known = truth(self.expressions.value(node.test, scope))
+            if known is False:
+                return
+            if known is None:
+                break
+            if self._loop_body(node.body, scope):
+                return
+        self._some_rounds(node.body, scope)
+
+    def _some_rounds(self, body: list[ast.stmt], scope: Scope) -> None:
+        """Nobody knows how many: what a round changes is open afterwards."""
+        before = dict(scope.names)
+        if self._loop_body(body, scope):
+            return
+        for name, old in before.items():
+            new = scope.names.get(name, old)
+            if new is not old and not (is_plain(new) and is_plain(old) and new == old):
+                scope.names[name] = Open(name)
 
     def _with(self, node: ast.With, scope: Scope) -> None:
         for item in node.items:
