@@ -4,13 +4,14 @@
 
 A row of TRUTH is one shared object under one torch release (see truth.py). With ``--env``, a Python
 that has torch, each file of the wheels is opened there too, after ``import torch``: for wheels
-that no row is about.
+that no row is about. The outcomes of ``tests/data`` are looked up too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent.parent
 ENVIRON = os.environ | {"PYTHONPATH": str(ROOT / "resolver")}
 WHEELS = ("xformers==0.0.30", "torchvision==0.23.0", "torchao==0.18.0")
+RECORDED = Path(__file__).parents[1] / "data" / "dlopen_outcomes.jsonl.xz"
 OPEN = """
 import ctypes, json, os, sys, torch
 found = {}
@@ -33,6 +35,13 @@ for path in sys.argv[1:]:
         found[path] = str(error)
 print(json.dumps([torch.__version__, found]))
 """
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """One row a line; may be compressed (``.xz``)."""
+    opener = lzma.open if path.suffix == ".xz" else open
+    with opener(path, "rt", encoding="utf-8") as stream:
+        return [json.loads(line) for line in stream]
 
 
 def inspected(text: str, python: str | None) -> dict[str, Any]:
@@ -105,7 +114,7 @@ def main() -> None:
     parser.add_argument("--env", type=Path)
     parser.add_argument("--python", default="3.12")
     asked = parser.parse_args()
-    rows = [json.loads(line) for line in asked.truth.read_text("utf-8").splitlines()]
+    rows = rows_of(asked.truth) + rows_of(RECORDED)
     for text in asked.wheels or WHEELS:
         wheel = inspected(text, asked.python)
         linker = told(rows, text)
