@@ -67,6 +67,7 @@ def test_every_file_is_a_table() -> None:
         ("torhc", None, "unknown-table", "did you mean torch?"),
         ("torch", "2.7.9", "no-such-row", "2.7.1"),
         ("gpus", "RTX 5091", "unknown-gpu", "RTX 5090"),
+        ("gpus", "13.7", "unknown-gpu", "12.1"),
     ],
 )
 def test_errors(table: str, key: str | None, reference: str, hint: str) -> None:

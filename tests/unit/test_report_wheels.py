@@ -65,6 +65,12 @@ def test_a_gpu_that_only_the_addition_serves_is_served_in_part() -> None:
     assert "9.0" not in rows["runs on"]
 
 
+def test_only_what_python_imports_is_called_an_extension() -> None:
+    rows = told(GENERAL, replace(HOPPER, python="abi3"))
+    assert rows["library"] == "xformers/_C.so"
+    assert rows["extension"] == "xformers/_C_flashattention3.so"
+
+
 def test_gpu_code_that_could_not_be_read_is_told_and_nothing_is_ruled_out() -> None:
     code = GpuCode(("sm_80",), unread="the fatbin at 0x40 claims 9 bytes")
     rows = told(replace(GENERAL, gpu=code))

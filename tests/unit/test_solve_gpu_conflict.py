@@ -64,3 +64,27 @@ def test_a_driver_older_than_all_gpus_of_a_wheel_is_a_fact_of_the_conflict(tmp_p
     assert any("for what driver 550 runs" in str(fact) for fact in found.conflict.facts)
     # 570.26 is the first driver that knows compute capability 12.0 (matrices/gpus.toml).
     assert found.conflict.advice[0].change == "--driver 570.26"
+
+
+def test_the_python_that_the_wheels_are_for_is_tried_where_the_image_has_another(
+    tmp_path: Path,
+) -> None:
+    path = kernels("one", tmp_path, 120).archive.write(tmp_path)
+    project = tmp_path / "requirements.txt"
+    project.write_text(f"{path}\n")
+    world = {
+        "torch": [
+            FakeFile(make_wheel("torch", "2.9.1", tag=NATIVE.replace("312", python)))
+            for python in ("310", "312")
+        ]
+    }
+    with IndexServer(world) as server:
+        settings = Settings(
+            index=server.url,
+            cache_dir=tmp_path / "cache",
+            torch_index="default",
+            image=("ubuntu22.04",),
+        )
+        found = pipeline.resolve([str(project)], settings)
+    assert found.conflict is not None
+    assert [one.change for one in found.conflict.advice] == ["--python 3.12"]

@@ -70,6 +70,9 @@ class GpuTable:
         near = [plain for asked in _plain(text) for plain in get_close_matches(asked, names, 4)]
         close = ", ".join(dict.fromkeys(names[plain].name for plain in near))
         hint = f"did you mean {close}?" if close else "give its compute capability, as 8.6"
+        if _CAPABILITY.fullmatch(text.strip().lower()):
+            known = ", ".join(row.capability for row in self.sms)
+            hint = f"compute capabilities that are known: {known}"
         return UsageError("unknown-gpu", f"no GPU is known as {text!r}", hint=hint)
 
     def driver_floor(self, capability: str) -> str | None:

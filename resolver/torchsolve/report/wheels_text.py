@@ -84,7 +84,7 @@ def _binary_rows(wheel: WheelFindings) -> Iterator[Row]:
     if found is None or binary is None:
         return
     for file in binary.files[:_MOST]:
-        yield row("extension", file.member)
+        yield row("extension" if file.python else "library", file.member)
     if len(binary.files) > _MOST:
         yield row("", f"and {len(binary.files) - _MOST} more: --json")
     for member, why in binary.unread:

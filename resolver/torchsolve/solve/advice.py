@@ -20,7 +20,7 @@ from torchsolve.errors import TorchsolveError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
-from torchsolve.model.version import CudaTag
+from torchsolve.model.version import CudaTag, PythonVersion
 from torchsolve.solve.context import Context
 from torchsolve.solve.masks import is_exact
 from torchsolve.solve.options import CUT_OFF, NO_SDIST, NO_WHEEL
@@ -32,6 +32,7 @@ Try = Callable[[Context], Plan | None]
 
 MOST_TRIED = 5
 _PRERELEASE = re.compile(r"[0-9](?:a|b|rc|\.dev)[0-9]")
+_CPYTHON = re.compile(r"\bcp3(\d{1,2})\b")
 _LOCAL = re.compile(r"==(?P<version>[0-9.]+)\+(?P<tag>cu\d{3}|cpu)")
 
 
@@ -48,7 +49,7 @@ def advise(conflict: Conflict, context: Context, refuted: Refuted) -> Conflict:
         advice += _by_flag(fact, context, plan)
         advice += _by_tag(fact, context, plan) or _by_version(fact, context, plan)
     advice += [*_by_refusal(conflict, context, plan), *_by_prerelease(conflict, context, plan)]
-    advice += _by_claim(conflict, context, plan)
+    advice += [*_by_claim(conflict, context, plan), *_by_python(conflict, context, plan)]
     return replace(conflict, advice=tuple(dict.fromkeys(advice)))
 
 
@@ -96,6 +97,18 @@ def _by_claim(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advic
         found = plan(replace(context, settings=replace(context.settings, undeclared=False)))
         if found is not None:
             yield Advice("with --no-undeclared", _named(found))
+
+
+def _by_python(conflict: Conflict, context: Context, plan: Try) -> Iterator[Advice]:
+    """Where a cell has the Python of its image, and the wheels that are there are for another."""
+    if context.settings.python or not any(f.subject == "<python>" for f in conflict.facts):
+        return
+    said = " ".join(fact.statement for fact in conflict.facts)
+    for minor in sorted({int(minor) for minor in _CPYTHON.findall(said)}, reverse=True):
+        python = PythonVersion(3, minor)
+        found = plan(replace(context, settings=replace(context.settings, python=(python,))))
+        if found is not None:
+            yield Advice(f"--python {python}", _named(found))
 
 
 def _by_flag(fact: Evidence, context: Context, plan: Try) -> Iterator[Advice]:
