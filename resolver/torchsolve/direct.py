@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -39,12 +40,17 @@ class Direct:
 
             return read_git(requirement, origin, self.options)
         address, fragment = urldefrag(url)
-        filename = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
+        path = Path(unquote(urlsplit(address).path))
+        if address.startswith("file:") and path.is_dir():
+            from torchsolve.project.direct import read_folder
+
+            return read_folder(requirement, path, origin)
+        filename = path.name
         version = _version(requirement, filename, origin)
-        sha256 = parse_qs(fragment).get("sha256", [None])[0]
+        sha256 = _sha256(fragment, origin)
         name = canonicalize_name(requirement.name)
         if address.startswith("file:"):
-            return self._local(Path(unquote(urlsplit(address).path)), name, version, origin)
+            return self._local(path, name, version, origin)
         file = IndexFile(name, version, filename, address, "direct", sha256=sha256)
         metadata = self.index.metadata(file)
         if file.is_wheel:
@@ -95,6 +101,19 @@ class Direct:
         except UnknownError:
             return {}
         return {"sha256": sha256_of(path), "size": path.stat().st_size}
+
+
+def _sha256(fragment: str, origin: str) -> str | None:
+    """The hash that an address gives; a lock that holds a broken one can never be installed."""
+    found = parse_qs(fragment).get("sha256", [None])[0]
+    if found is not None and not re.fullmatch("[0-9a-fA-F]{64}", found):
+        raise UsageError(
+            "bad-direct-reference",
+            f"sha256={found} is no SHA-256",
+            origin=origin,
+            hint="64 hex digits, as sha256sum prints them",
+        )
+    return found.lower() if found is not None else None
 
 
 def _version(requirement: Requirement, filename: str, origin: str) -> Version:

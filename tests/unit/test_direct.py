@@ -11,6 +11,7 @@ from support.index_server import FakeFile, IndexServer
 from support.trees import LFS
 from support.wheels import make_sdist, make_wheel
 from torchsolve import direct
+from torchsolve.cli.app import run
 from torchsolve.direct import Direct
 from torchsolve.errors import UsageError
 from torchsolve.index.client import IndexClient
@@ -101,3 +102,28 @@ def test_files_of_this_machine(tmp_path: Path) -> None:
             read(path.as_uri(), tmp_path)
         assert caught.value.reference == reference
         assert caught.value.hint
+
+
+def test_a_folder_of_this_machine_is_read_and_never_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "kernel"
+    folder.mkdir()
+    table = '[project]\nname = "kernel"\nversion = "3"\ndependencies = ["six<2"]\n'
+    (folder / "pyproject.toml").write_text(table)
+    monkeypatch.chdir(tmp_path)
+    Path("r.txt").write_text(f"kernel @ {folder.as_uri()}\n")
+    six = [FakeFile(make_wheel("six", version)) for version in ("1.0", "2.0")]
+    with IndexServer({"six": six}) as server:
+        command = ["resolve", "r.txt", "--python", "3.12", "--index", server.url]
+        command += ["--cache-dir", str(tmp_path / "cache")]
+        assert run([*command, "--pins", "pins.txt"]) == 0
+        assert Path("pins.txt").read_text() == f"kernel @ {folder.as_uri()}\nsix==1.0\n"
+        assert run([*command, "-o", "out"]) == 4
+    assert "is a folder of this machine, which no image has" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="sha256=00 is no SHA-256"):
+        read("https://files.example/kernel-1.0-py3-none-any.whl#sha256=00", tmp_path)

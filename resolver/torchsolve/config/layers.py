@@ -163,7 +163,11 @@ def _refuse_opposites(layer: Mapping[str, object]) -> None:
 def _refuse_contradictions(settings: Settings) -> None:
     cell = settings.cell
     if settings.policy == "keep" and settings.base is None:
-        _contradict("--policy keep keeps what a base image holds, and there is no --base")
+        raise UsageError(
+            "contradictory-flags",
+            "--policy keep keeps what a base image holds, and there is no --base",
+            hint="name the image with --base; the pins of a lock are kept without it",
+        )
     if settings.gpus and settings.cuda and all(tag.text == "cpu" for tag in settings.cuda):
         _contradict("--gpu asks for GPU code and --cuda cpu has none")
     if cell is None:

@@ -93,6 +93,8 @@ def refuse_unlockable(plan: Plan) -> None:
 def _no_hash(pin: Pin) -> str:
     if _is_unseen(pin):
         return "was not read: the torch index was out of reach"
+    if pin.file.is_folder:
+        return "is a folder of this machine, which no image has"
     if pin.file.index == "direct":
         return "its address gives no #sha256=…"
     return "its index gives no sha256"
@@ -105,6 +107,8 @@ def _is_unseen(pin: Pin) -> bool:
 
 def _hash_hint(pins: Iterable[Pin]) -> str:
     pins = tuple(pins)
+    if any(pin.file.is_folder for pin in pins):
+        return "solve the folder as a project of its own, or name it as git+https://…"
     if any(map(_is_unseen, pins)):
         return "resolve again with the torch index in reach, or with --torch-index default"
     if any(pin.file.index == "direct" and pin.vcs is None for pin in pins):

@@ -50,6 +50,11 @@ class IndexFile:
         """Whether it is a wheel; else it is an sdist."""
         return self.filename.endswith(".whl")
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether a requirement named a folder of this machine: ``filename`` is what it said."""
+        return " @ file:" in self.filename
+
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:

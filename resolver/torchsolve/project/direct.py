@@ -1,7 +1,9 @@
-"""A git reference in a requirement (PEP 508 ``name @ git+https://…@rev#subdirectory=…``)."""
+"""References in requirements (PEP 508) to source: ``name @ git+https://…@rev#subdirectory=…``, and
+``name @ file:///folder``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import parse_qs, urldefrag
 
 from packaging.requirements import Requirement
@@ -12,7 +14,7 @@ from torchsolve.errors import TorchsolveError, UnknownError
 from torchsolve.model.package import DirectFile, DistMetadata, IndexFile
 from torchsolve.project import pyproject, remote
 from torchsolve.project.options import ReadOptions
-from torchsolve.project.tree import GitTree
+from torchsolve.project.tree import FolderTree, GitTree
 
 _UNBUILT = Version("0")
 _NEEDS_BUILD = "its version and dependencies cannot be told without building it"
@@ -34,6 +36,15 @@ def read_git(requirement: Requirement, origin: str, options: ReadOptions) -> Dir
     metadata = _static(GitTree.at(git_dir, commit).read([path])[path], requirement, origin)
     unread = None if metadata is not None else _NEEDS_BUILD
     return DirectFile(file, metadata, (url, commit, subdirectory), unread)
+
+
+def read_folder(requirement: Requirement, folder: Path, origin: str) -> DirectFile:
+    """What the ``pyproject.toml`` of a folder declares; no lock holds it, for no image has it."""
+    name = canonicalize_name(requirement.name)
+    data = FolderTree(folder).read(["pyproject.toml"])["pyproject.toml"]
+    metadata = _static(data, requirement, origin)
+    file = IndexFile(name, _UNBUILT, f"{name} @ {folder.as_uri()}", None, "direct")
+    return DirectFile(file, metadata, unread=None if metadata is not None else _NEEDS_BUILD)
 
 
 def _parts(text: str) -> tuple[str, str | None, str | None]:

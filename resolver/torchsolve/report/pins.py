@@ -6,11 +6,13 @@ from torchsolve.model.plan import Pin, Plan
 
 
 def pins_text(plan: Plan) -> str:
-    """``name==version`` a line, sorted; a git dependency as a direct reference to its commit."""
+    """``name==version`` a line, sorted; folders, and commits of git, as direct references."""
     return "".join(f"{_line(pin)}\n" for pin in plan.pins)
 
 
 def _line(pin: Pin) -> str:
+    if pin.file.is_folder:
+        return pin.file.filename
     if pin.vcs is None:
         return f"{pin.name}=={pin.version}"
     url, commit, folder = pin.vcs

@@ -102,10 +102,14 @@ def _python_row(tables: Facts, machine: str) -> Evidence:
 
 def _image_rows(tables: Facts, settings: Settings) -> list[Evidence]:
     images = catalogue(tables, settings)
+    named = settings.image or ((settings.cell.os,) if settings.cell is not None else ())
     rows = []
-    for name in settings.image or sorted({image.os for image in images}):
-        cuda = {i.cuda for i in images if name in (i.ref, i.os) and i.cuda is not None}
-        text = f"exists for CUDA {', '.join(sorted(cuda, key=dotted_key)) or 'none'} only"
+    for name in named or sorted({image.os for image in images}):
+        ours = [image for image in images if name in (image.ref, image.os)]
+        minors = {image.cuda.rpartition(".")[0] for image in ours if image.cuda is not None}
+        text = f"exists for CUDA {', '.join(sorted(minors, key=dotted_key))} only"
+        if not minors:
+            text = "has no CUDA" if ours else "is no system of the catalogue"
         rows.append(Evidence(name, text, Strength.DECLARED, _IMAGES))
     return rows
 
