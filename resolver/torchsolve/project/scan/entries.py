@@ -35,7 +35,7 @@ from torchsolve.project.scan.values import (
     with_marks,
 )
 
-_AFFORDED = 100_000
+_AFFORDED = 30_000
 """Steps that may go into the runs of one node, choice by choice."""
 _PLAIN = frozenset({"INT", "FLOAT", "BOOLEAN", "STRING"})
 

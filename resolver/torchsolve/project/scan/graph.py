@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from torchsolve.project.scan.discovery import discovered, loads_by_variable, path_edits
 from torchsolve.project.scan.imports import Import, imports_of
-from torchsolve.project.scan.interest import Interest, mark_lines
+from torchsolve.project.scan.interest import Interest, mark_lines, says_node
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.tree import folder_of
 
@@ -17,7 +17,7 @@ _ENTRIES = ("__init__.py", "prestartup_script.py")
 _INSTALLERS = ("install.py", "post_install.py", "setup.py")
 _CONFIGS = (".yaml", ".yml", ".json", ".toml")
 _MOST_CONFIGS = 400
-_DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_DOTTED = re.compile(rb"\b[A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+)++")
 
 
 @dataclass(slots=True)
@@ -66,6 +66,12 @@ class ModuleGraph:
             if not self._dynamic[path] and loads_by_variable(module):
                 self._dynamic[path] = self._configured()
         self._edits[path] = path_edits(module, path, self.folders) if b"sys.path" in text else ()
+        if not self._dynamic[path] and not self.must_run(path):
+            self.sources.drop(path)
+
+    def must_run(self, path: str) -> bool:
+        """Whether a module has to run because of what it does, not of what others ask of it."""
+        return bool(self.marks(path)) or says_node(self.sources.load(path) or b"")
 
     def _configured(self) -> tuple[str, ...]:
         """Files whose dotted names stand in configs of the tree (``target: a.b.Class``)."""

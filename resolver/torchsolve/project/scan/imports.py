@@ -49,6 +49,9 @@ class _Around:
     function: str = ""
 
 
+_WITHOUT_BODY = (ast.Expr, ast.Assign, ast.Return, ast.AugAssign, ast.AnnAssign, ast.Raise, ast.Pass)
+
+
 def imports_of(module: ast.Module) -> tuple[Import, ...]:
     """Every import statement, in order of the text."""
     return tuple(_walk(module.body, _Around()))
@@ -56,6 +59,8 @@ def imports_of(module: ast.Module) -> tuple[Import, ...]:
 
 def _walk(body: list[ast.stmt], around: _Around) -> Iterator[Import]:
     for statement in body:
+        if type(statement) in _WITHOUT_BODY:
+            continue
         match statement:
             case ast.Import(names=aliases):
                 for alias in aliases:
@@ -100,10 +105,9 @@ def _is_of_comfyui(statement: ast.stmt) -> bool:
 
 
 def _if(statement: ast.If, around: _Around) -> Iterator[Import]:
-    test = ast.unparse(statement.test)
-    if test in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+    if _is_for_types(statement.test):
         inside = _changed(around, typing_only=True)
-    elif "__name__" in test and "__main__" in test:
+    elif _is_for_main(statement.test):
         inside = _changed(around, main_only=True)
     elif isinstance(statement.test, ast.Constant) and statement.test.value:
         inside = around
@@ -111,6 +115,23 @@ def _if(statement: ast.If, around: _Around) -> Iterator[Import]:
         inside = _changed(around, conditional=True)
     yield from _walk(statement.body, inside)
     yield from _walk(statement.orelse, _changed(around, conditional=True))
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    match test:
+        case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="typing"), attr=name):
+            return name == "TYPE_CHECKING"
+        case _:
+            return False
+
+
+def _is_for_main(test: ast.expr) -> bool:
+    if not isinstance(test, ast.Compare | ast.BoolOp):
+        return False
+    nodes = list(ast.walk(test))
+    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in nodes) and any(
+        isinstance(n, ast.Constant) and n.value == "__main__" for n in nodes
+    )
 
 
 def _forgives(expression: ast.expr | None) -> bool:

@@ -9,7 +9,6 @@ from functools import cached_property
 from torchsolve.model.models import Mechanism
 from torchsolve.project.scan import ospath
 from torchsolve.project.scan.graph import ModuleGraph
-from torchsolve.project.scan.interest import says_node
 from torchsolve.project.scan.sinks import Sinks
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.scan.state import Bounds, Frame, OutOfStepsError
@@ -58,10 +57,6 @@ class Interpreter(Sinks):
                 folder = folder.rpartition("/")[0]
         return frozenset(found)
 
-    def must_run(self, file: str) -> bool:
-        """Whether a module has to run because of what it does, not of what others ask of it."""
-        return bool(self.graph.marks(file)) or says_node(self.sources.load(file) or b"")
-
     def module(self, file: str) -> Scope:
         """The names of a module of the tree; it runs when it is first asked for."""
         known = self.modules.get(file)
@@ -91,10 +86,19 @@ class Interpreter(Sinks):
             self.total += self.steps
             self.steps, self.doubt = steps, doubt
 
+    def close(self) -> None:
+        """Let go of what was read: taken apart here, it goes at once, without a collection."""
+        for scope in self.modules.values():
+            scope.names.clear()
+            scope.module = None
+        for cls in self.classes:
+            cls.names.clear()
+        self.sources.drop_all()
+
     def touch(self, file: str) -> None:
         """Run a module now where its running may matter to others."""
         self.reached.add(file)
-        if file not in self.modules and self.must_run(file):
+        if file not in self.modules and self.graph.must_run(file):
             self.module(file)
 
     @cached_property
@@ -136,9 +140,9 @@ class Interpreter(Sinks):
 
     def eval(self, node: ast.expr, scope: Scope) -> Value:
         """The value of an expression; ``path / part`` is a join too."""
+        if type(node) is not ast.BinOp or not isinstance(node.op, ast.Div):
+            return super().eval(node, scope)
         found = super().eval(node, scope)
-        if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
-            return found
         if any(isinstance(option, PathValue) for option in options(found)):
             before, self.line = self.line, node.lineno
             found = self.note_join(found, [self.extended_base(node, scope)])

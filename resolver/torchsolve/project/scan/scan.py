@@ -35,7 +35,7 @@ def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
         graph.imports(file)  # learns its functions
     runner = Runner(machine)
     runner.modules(list(graph.entries()), "import")
-    live = [p for p in reached if machine.must_run(p)]
+    live = [p for p in reached if graph.must_run(p)]
     runner.modules(live, "import")
     runner.modules([p for p in graph.installers() if p != "setup.py"], "install")
     machine.entry = "node"
@@ -47,16 +47,18 @@ def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
     tree = Tree(
         name, sources.all_paths, machine.tree_folders, everything, _named(sources, everything)
     )
-    return ModelScan(
+    found = ModelScan(
         sites(machine.observations, machine.extended, machine.looked, tree),
         tuple(sorted(sources.unread.items())),
         tuple(dict.fromkeys(machine.unfinished)),
         len(sources.files),
         len(reached),
     )
+    machine.close()
+    return found
 
 
-_USED = re.compile(rb"(?<!def )(?<!class )\b(\w+)\s*\(")
+_USED = re.compile(rb"\b(?<!def )(?<!class )(\w++)\s*+\(")
 _COMMENT = re.compile(rb"^\s*#.*$", re.MULTILINE)
 
 

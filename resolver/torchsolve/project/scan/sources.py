@@ -114,6 +114,16 @@ class Sources:
         self._evict(path)
         return tree
 
+    def drop(self, path: str) -> None:
+        """Let go of a syntax tree; it is parsed again where somebody asks for it."""
+        if self._trees.pop(path, None) is not None:
+            self._kept -= len(self._bytes[path] or b"")
+
+    def drop_all(self) -> None:
+        """Let go of all syntax trees."""
+        self._trees.clear()
+        self._kept = 0
+
     def _evict(self, newest: str) -> None:
         while self._kept > self.limits.kept and len(self._trees) > 1:
             oldest, _ = self._trees.popitem(last=False)

@@ -94,6 +94,7 @@ class State:
         self.extended: set[str] = set()
         self.results: dict[object, tuple[Value, Sequence[Value], Mapping[str, Value]]] = {}
         self.mattering: dict[ast.expr, bool] = {}
+        self.tests: dict[ast.expr, tuple[tuple[str, ...], bool]] = {}
         self.executed: set[tuple[str, int]] = set()
 
     # What the parts ask of each other.

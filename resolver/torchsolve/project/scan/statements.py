@@ -125,13 +125,23 @@ class Statements(Binding):
         known = self.truth(self.eval(test, scope))
         if known is not None:
             return [({}, known)]
-        for name in _names(test):
+        for name in self._said_of(test)[0]:
             value = scope.names.get(name)
             if isinstance(value, AnyOf):
                 found = self._split(test, name, value, scope)
                 if found:
                     return found
         return [({}, True), ({}, False)]
+
+    def _said_of(self, test: ast.expr) -> tuple[tuple[str, ...], bool]:
+        """Names in a test, and whether it has a ``not``."""
+        known = self.tests.get(test)
+        if known is None:
+            nodes = list(ast.walk(test))
+            names = dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name))
+            known = tuple(names), any(isinstance(n, ast.Not) for n in nodes)
+            self.tests[test] = known
+        return known
 
     def _split(
         self, test: ast.expr, name: str, value: AnyOf, scope: Scope
@@ -161,7 +171,7 @@ class Statements(Binding):
         ways = self.branches(node.test, scope)
         checks, self.checks = self.checks, before
         guard = Guard(tuple(dict.fromkeys(checks)), node.test.lineno) if checks else None
-        wanted = any(isinstance(inner, ast.Not) for inner in ast.walk(node.test))
+        wanted = self._said_of(node.test)[1]
         if len(ways) == 1:
             names, branch = ways[0]
             scope.names.update(names)
@@ -362,11 +372,6 @@ class Statements(Binding):
         found.names = inner.names
         self.classes.append(found)
         return found
-
-
-def _names(test: ast.expr) -> list[str]:
-    found = (n.id for n in ast.walk(test) if isinstance(n, ast.Name))
-    return list(dict.fromkeys(found))
 
 
 def _places_only(body: list[ast.stmt]) -> bool:

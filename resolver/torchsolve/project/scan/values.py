@@ -267,6 +267,9 @@ def options(value: Value) -> tuple[Value, ...]:
 
 def any_of(values: Iterable[Value]) -> Value:
     """One of ``values``; equal ones are one, their marks put together."""
+    values = tuple(values)
+    if len(values) == 1:
+        return values[0]
     found: dict[Value, Value] = {}
     vague: set[object] = set()
     for value in values:
@@ -276,8 +279,9 @@ def any_of(values: Iterable[Value]) -> Value:
                 if kind is not None and (kind in vague or len(vague) >= _MOST_VAGUE):
                     continue
                 vague.add(kind)
-            known = found.get(option)
-            found[option] = option if known is None else with_marks(known, marks_of(option))
+            known = found.setdefault(option, option)
+            if known is not option:
+                found[option] = with_marks(known, marks_of(option))
     if not found:
         return Unknown()
     if len(found) == 1:
