@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,7 +150,7 @@ def _context(
         progress.stage("reading projects", len(references))
     indexes = find_indexes(settings)
     with IndexClient(indexes.client_settings()) as files:
-        options = _read_options(settings, files)
+        options = _read_options(settings, tables, files)
         projects = bounded(load_all(references, options), settings.constraints, options)
         projects = _with_models(projects, settings.models)
     cutoff = _cutoff(settings, projects)
@@ -224,7 +224,15 @@ def _ticker(progress: Progress | None) -> Callable[[str], None]:
     return tick
 
 
-def _read_options(settings: Settings, client: IndexClient) -> ReadOptions:
+def _comfyui_day(settings: Settings, tables: Facts) -> date | None:
+    """Of a release that is asked for by name: its folders of models are those of its day."""
+    asked = settings.comfyui
+    if asked is None or asked == "none" or Path(asked).is_dir():
+        return None
+    return tables.comfyui.find(asked).day
+
+
+def _read_options(settings: Settings, tables: Facts, client: IndexClient) -> ReadOptions:
     return ReadOptions(
         cache_dir=settings.cache_dir,
         rev=settings.rev,
@@ -234,6 +242,7 @@ def _read_options(settings: Settings, client: IndexClient) -> ReadOptions:
         groups=settings.groups,
         platform=settings.platform,
         registry=settings.registry,
+        comfyui_day=_comfyui_day(settings, tables),
         download=client.download,
         modules_of=partial(_modules_of, client),
     )

@@ -28,6 +28,11 @@ class ComfyRow:
     verified: bool
     source: str
 
+    @property
+    def day(self) -> dt.date | None:
+        """Of the commit, or the day that bounds it."""
+        return self.date or self.not_before
+
 
 @dataclass(frozen=True, slots=True)
 class ComfyTable:
@@ -45,7 +50,7 @@ class ComfyTable:
 
         A row without a date counts from the day that bounds it. None where all are later.
         """
-        known = [(row.date or row.not_before or dt.date.min, row) for row in self.releases]
+        known = [(row.day or dt.date.min, row) for row in self.releases]
         fitting = [pair for pair in known if until is None or pair[0] <= until]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 

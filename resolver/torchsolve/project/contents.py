@@ -14,11 +14,12 @@ from torchsolve.model.models import ModelScan
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
 from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
-from torchsolve.project import compiled, kept
+from torchsolve.project import compiled, kept, kept_models
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.install.script import ScriptReader
 from torchsolve.project.install.telling import CALLS
 from torchsolve.project.kept import Findings
+from torchsolve.project.model_folders import model_folders
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.needs import Needs, needs_of
@@ -74,10 +75,25 @@ class ContentReader:
         if self._found is None:
             folder = self._options.cache_dir
             key = kept.key_of(self._sources.tree, self._sources.files)
-            self._found = (kept.read(folder, key) if key else None) or self._read_modules()
-            if key:
-                kept.write(folder, key, self._found)
+            self._found = kept.read(folder, key) if key else None
+            if self._found is None:
+                self._found = self._read_modules()
+                if key:
+                    kept.write(folder, key, self._found)
         return self._found
+
+    def _scan(self) -> ModelScan:
+        """Where it loads its models from, from the cache where it was scanned before."""
+        facts, options = load_facts(), self._options
+        folders = model_folders(facts.folders, options.comfyui_day, options.extra_model_paths)
+        gates = [(row.repo, row.gated) for row in facts.models]
+        key = kept_models.key_of(self._sources, self._name, folders, gates)
+        found = kept_models.read(options.cache_dir, key) if key else None
+        if found is None:
+            found = scan_tree(self._graph, self._name, folders)
+            if key:
+                kept_models.write(options.cache_dir, key, found)
+        return found
 
     def _read_modules(self) -> Findings:
         sources = self._sources
@@ -110,7 +126,7 @@ class ContentReader:
             surfaces=listed.surfaces(),
             tested=listed.tested(),
             readme=listed.readme(),
-            scan=scan_tree(self._graph, self._name),
+            scan=self._scan(),
         )
 
     def _claims(

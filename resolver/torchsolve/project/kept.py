@@ -91,9 +91,13 @@ def write(folder: Path, key: str, found: Findings) -> None:
         "calls": found.calls,
         "unread": found.unread,
     }
-    home = folder / "source"
+    keep(folder / "source" / f"{key}.json", json.dumps(data).encode())
+
+
+def keep(place: Path, content: bytes) -> None:
+    """Write a file of the cache whole or not at all."""
     with contextlib.suppress(OSError):
-        home.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=home, delete=False, encoding="utf-8") as target:
-            json.dump(data, target, ensure_ascii=True)
-        Path(target.name).replace(home / f"{key}.json")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("wb", dir=place.parent, delete=False) as target:
+            target.write(content)
+        Path(target.name).replace(place)

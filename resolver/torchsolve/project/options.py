@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ class ReadOptions:
         registry: address of the Comfy registry's API; None: its own.
         modules_of: what the newest wheel of a name on the index brings to import; None where it
             cannot be asked, or has none.
+        comfyui_day: of the ComfyUI that a node runs in; None for the newest.
+        extra_model_paths: a file of folders that ComfyUI searches as well.
         download: fetches a file at an address; None like ``offline``: nothing is fetched.
     """
 
@@ -36,6 +39,8 @@ class ReadOptions:
     groups: tuple[str, ...] = ()
     platform: Platform = field(default_factory=lambda: Platform("linux/amd64"))
     registry: str | None = None
+    comfyui_day: dt.date | None = None
+    extra_model_paths: Path | None = None
     download: Download | None = None
     modules_of: Callable[[str], tuple[str, ...] | None] = lambda _name: None
 

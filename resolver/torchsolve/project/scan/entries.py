@@ -268,6 +268,7 @@ class Runner:
                 (file, first) not in machine.executed
                 and missing
                 and machine.total < machine.bounds.total
+                and len(machine.observations) < machine.bounds.observations
             ):
                 start = len(machine.observations)
                 self._alone(function)

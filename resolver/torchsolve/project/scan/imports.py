@@ -49,7 +49,7 @@ class _Around:
     function: str = ""
 
 
-_WITHOUT_BODY = (ast.Expr, ast.Assign, ast.Return, ast.AugAssign, ast.AnnAssign, ast.Raise, ast.Pass)
+_WITHOUT_BODY = frozenset({ast.Expr, ast.Assign, ast.Return, ast.AugAssign, ast.AnnAssign})
 
 
 def imports_of(module: ast.Module) -> tuple[Import, ...]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 _MARKS = re.compile(
     rb"hf_hub_download|snapshot_download|from_pretrained|load_(?:file|torch_file|checkpoint|url)"
     rb"|GGUFReader"
-    # Looked at behind the match: a pattern whose every branch begins with a letter is searched fast.
-    rb"|\.load\((?<!json.load\()(?<!yaml.load\()(?<!toml.load\()(?<!ickle.load\()(?<!np.load\()"
-    rb"(?<!umpy.load\()(?<!audio.load\()"
+    # Looked at behind the match: a pattern whose branches begin with characters is found faster.
+    rb"|\.load\((?<!json.load\()(?<!yaml.load\()(?<!toml.load\()(?<!ickle.load\()"
+    rb"(?<!np.load\()(?<!umpy.load\()(?<!audio.load\()"
     rb"|safe_open|get_(?:full_path|filename_list|folder_paths)|add_model_folder_path"
     rb"|folder_names_and_paths|models_dir|requests\.|urlretrieve|urlopen|[dD]ownload"
     rb"|torch\.hub|wget|InferenceSession|FaceAnalysis|YOLO|open_clip|cached_path|pipeline\("

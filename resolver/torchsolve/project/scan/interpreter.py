@@ -65,7 +65,7 @@ class Interpreter(Sinks):
         scope = Scope(file)
         scope.module = scope
         self.modules[file] = scope
-        tree = self.sources.module(file)
+        tree = self.sources.to_run(file)
         if tree is not None and len(self.frames) < self.bounds.depth * 3:
             self._run_module(tree, scope)
         return scope

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gc
 import re
 import textwrap
@@ -15,7 +14,7 @@ from torchsolve.model.models import Choice, Mechanism, ModelScan, ModelSite, Rea
 from torchsolve.model.project import ModelFile
 from torchsolve.project.scan.covered import without_covered
 from torchsolve.project.scan.graph import ModuleGraph
-from torchsolve.project.scan.scan import scan_models
+from torchsolve.project.scan.scan import Folders, scan_models
 from torchsolve.project.scan.snippets import with_snippets
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.tree import Tree
@@ -37,19 +36,19 @@ _RANK = {
 }
 
 
-def scan_tree(tree: Tree | ModuleGraph, name: str, day: dt.date | None = None) -> ModelScan:
+def scan_tree(tree: Tree | ModuleGraph, name: str, folders: Folders | None = None) -> ModelScan:
     """Where a node loads its models from; nothing of it is run.
 
     Args:
         tree: its files, or its modules where others read them too.
         name: of its folder under ``custom_nodes``.
-        day: of the ComfyUI that it runs in: its categories depend on it; None for the newest.
+        folders: category → folders below ComfyUI's root and suffixes; None: of the newest ComfyUI.
     """
     graph = tree if isinstance(tree, ModuleGraph) else ModuleGraph(Sources(tree))
     facts = load_facts()
     gates = {row.repo: row.gated for row in facts.models}
     with _without_collection():
-        found = scan_models(graph, name, facts.folders.on(day))
+        found = scan_models(graph, name, facts.folders.on(None) if folders is None else folders)
     sites = tuple(_gated(site, gates) for site in found.sites)
     return replace(found, sites=with_snippets(sites, graph.sources.load))
 

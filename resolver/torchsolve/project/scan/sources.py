@@ -21,13 +21,21 @@ class Limits:
 
     Attributes:
         file: bytes of one file; a longer one is generated.
-        parsed: bytes of source that are parsed in all.
-        kept: bytes of source whose syntax trees stay in memory (a tree takes about 45 times that).
+        parsed: bytes of source that are parsed in all, and ``seen`` the same in signs. A tree takes
+            500 to 600 bytes a sign, and more while it is parsed.
+        kept: signs of source whose syntax trees stay in memory for a while.
+        dense: signs of one file.
+        run: signs of all modules that run: what they define holds their trees.
+        held: bytes of texts that stay in memory; others are read again.
     """
 
     file: int = 4_000_000
     parsed: int = 10_000_000
-    kept: int = 4_000_000
+    seen: int = 700_000
+    kept: int = 40_000
+    dense: int = 50_000
+    run: int = 390_000
+    held: int = 24_000_000
 
 
 @dataclass(slots=True)
@@ -47,6 +55,10 @@ class Sources:
     _trees: OrderedDict[str, ast.Module] = field(default_factory=OrderedDict)
     _kept: int = 0
     _parsed: int = 0
+    _run: int = 0
+    _signs: int = 0
+    _held: int = 0
+    _running: dict[str, ast.Module] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
     @property
@@ -65,19 +77,30 @@ class Sources:
 
     def load(self, path: str) -> bytes | None:
         """Bytes of a file of the tree; None where it is not there or too long."""
-        if path not in self._bytes:
-            self.prefetch((path,))
-        return self._bytes[path]
+        if path in self._bytes:
+            return self._bytes[path]
+        if path not in self.all_paths:
+            return None
+        data = self._checked(path, self.tree.read((path,)).get(path))
+        if data is None or self._held <= self.limits.held:
+            self._keep(path, data)
+        return data
+
+    def _keep(self, path: str, data: bytes | None) -> None:
+        self._bytes[path] = data
+        self._held += len(data or b"")
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """Read many files with few calls; a tree in git answers a batch in one process."""
         wanted = [p for p in dict.fromkeys(paths) if p not in self._bytes]
         for start in range(0, len(wanted), _AT_ONCE):
+            if self._held > self.limits.held:
+                return
             part = wanted[start : start + _AT_ONCE]
             known = [p for p in part if p in self.all_paths]
             self._bytes.update(dict.fromkeys(part))
             for path, data in self.tree.read(known).items():
-                self._bytes[path] = self._checked(path, data)
+                self._keep(path, self._checked(path, data))
 
     def _checked(self, path: str, data: bytes | None) -> bytes | None:
         if data is None:
@@ -85,10 +108,29 @@ class Sources:
         elif len(data) > self.limits.file:
             self.unread[path] = f"{len(data):,} bytes are more than is read of one file"
             return None
+        elif path.endswith(".py") and signs(data) > self.limits.dense:
+            self.unread[path] = f"{len(data):,} bytes of dense source are more than is read"
+            return None
         return data
+
+    def to_run(self, path: str) -> ast.Module | None:
+        """The syntax tree of a module that will hold it in memory, while that can be afforded."""
+        tree = self.module(path)
+        if tree is not None:
+            weight = signs(self.load(path) or b"")
+            if self._run + weight > self.limits.run:
+                self.unread[path] = "more source than is kept in memory at once: not followed"
+                return None
+            self._run += weight
+            self.drop(path)
+            self._running[path] = tree
+        return tree
 
     def module(self, path: str) -> ast.Module | None:
         """The syntax tree of a file; None where it cannot be had: ``unread`` says why."""
+        tree = self._running.get(path)
+        if tree is not None:
+            return tree
         tree = self._trees.get(path)
         if tree is not None:
             self._trees.move_to_end(path)
@@ -100,28 +142,31 @@ class Sources:
 
     def _parse(self, path: str, data: bytes) -> ast.Module | None:
         known = path in self._seen
-        self._parsed += 0 if known else len(data)
-        self._seen.add(path)
-        if not known and self._parsed > self.limits.parsed:
-            self.unread[path] = f"more than {self.limits.parsed:,} bytes of source: not reached"
+        if not known:
+            self._seen.add(path)
+            self._parsed += len(data)
+            self._signs += signs(data)
+        if not known and (self._parsed > self.limits.parsed or self._signs > self.limits.seen):
+            self.unread[path] = "more source than is read of one project: not reached"
             return None
         tree = parse(data)
         if isinstance(tree, str):
             self.unread[path] = tree
             return None
         self._trees[path] = tree
-        self._kept += len(data)
+        self._kept += signs(data)
         self._evict(path)
         return tree
 
     def drop(self, path: str) -> None:
         """Let go of a syntax tree; it is parsed again where somebody asks for it."""
         if self._trees.pop(path, None) is not None:
-            self._kept -= len(self._bytes[path] or b"")
+            self._kept -= signs(self.load(path) or b"")
 
     def drop_all(self) -> None:
         """Let go of all syntax trees."""
         self._trees.clear()
+        self._running.clear()
         self._kept = 0
 
     def _evict(self, newest: str) -> None:
@@ -129,7 +174,15 @@ class Sources:
             oldest, _ = self._trees.popitem(last=False)
             if oldest == newest:
                 return
-            self._kept -= len(self._bytes[oldest] or b"")
+            self._kept -= signs(self.load(oldest) or b"")
+
+
+_SIGNS = (b"(", b",", b".", b"=", b"[", b"\n")
+
+
+def signs(data: bytes) -> int:
+    """How large the syntax tree of a text is: it grows with these, not with comments and texts."""
+    return sum(map(data.count, _SIGNS))
 
 
 def parse(data: bytes) -> ast.Module | str:

@@ -48,11 +48,13 @@ class Bounds:
     Attributes:
         steps: expressions and statements of one run; ``total`` of all runs.
         depth: calls inside calls.
+        observations: what may be seen before no more functions are run that nothing calls.
     """
 
     steps: int = 20_000
     total: int = 400_000
     depth: int = 14
+    observations: int = 12_000
     unroll: int = 48
 
 
