@@ -262,7 +262,9 @@ def test_gpu_names(text: str, capability: str) -> None:
     assert FACTS.gpus.find(text).capability == capability
 
 
-@pytest.mark.parametrize(("text", "hint"), [("RTX 5091", "RTX 5090"), ("99", "capability")])
+@pytest.mark.parametrize(
+    ("text", "hint"), [("RTX 5091", "RTX 5090"), ("99", "compute capabilities")]
+)
 def test_unknown_gpu(text: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         FACTS.gpus.find(text)
