@@ -1,12 +1,13 @@
 """Resolves real inputs beside uv and pip, pair by pair, and prints a table with the bars.
 
-    python tests/bench/resolve.py [--runs N] [ROW[:W]...]
+    python tests/bench/resolve.py [--runs N] [--cpu] [ROW[:W]...]
 
 Rows: cold warm same infeasible pip core memory; ``cold:W2`` is that input alone.
 
 Target of both: CPython 3.12, glibc 2.39, the same cut-off; what torchsolve's tables add (the torch
 of the cell, companions) is given to uv as constraints. uv gets an interpreter by its path, so that
 it searches for none. Needs an index in reach; offline rows are measured after one run online.
+``--cpu`` prints processor time instead of wall time: on a machine that does other work as well.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import gc
 import json
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -97,12 +99,19 @@ def torchsolve(case: Case, *more: str) -> list[str]:
 
 
 def run(line: list[str], environ: dict[str, str] | None = None) -> tuple[float, str, str]:
-    """Wall seconds, stdout and stderr."""
-    started = time.perf_counter()
+    """Seconds (wall, or with ``--cpu`` processor), stdout and stderr."""
+    started = _now()
     done = subprocess.run(
         line, env=ENVIRON | (environ or {}), capture_output=True, text=True, check=False
     )
-    return time.perf_counter() - started, done.stdout, done.stderr
+    return _now() - started, done.stdout, done.stderr
+
+
+def _now() -> float:
+    if not options.cpu:
+        return time.perf_counter()
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def pairs(ours: list[str], uv: list[str], before: Callable[[int], None]) -> tuple[float, float]:
@@ -295,6 +304,7 @@ class Options:
     """What the command line asks of the row that runs."""
 
     runs: int = 5
+    cpu: bool = False
     only: str = ""
 
 
@@ -306,8 +316,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="torchsolve beside uv and pip")
     parser.add_argument("rows", nargs="*", default=list(ROWS), metavar="ROW[:W]")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--cpu", action="store_true")
     asked = parser.parse_args()
-    options.runs = asked.runs
+    options.runs, options.cpu = asked.runs, asked.cpu
     versions = [run([UV, "--version"])[1].split(" (")[0].strip()]
     versions.append(run([sys.executable, "-m", "pip", "--version"])[1].split(" from")[0])
     versions.append(f"Python {platform.python_version()}")
