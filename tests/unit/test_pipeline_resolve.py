@@ -22,6 +22,7 @@ from torchsolve.config import Settings
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus, Layer, PlanVerdict, Strategy
+from torchsolve.model.told import state
 from torchsolve.model.version import CudaTag, PythonVersion
 
 INVENTORY = Path(__file__).parent.parent / "data" / "inventories" / "torch2.6.0-cu124.json"
@@ -294,6 +295,29 @@ def test_a_script_claims_in_the_cells_that_it_speaks_of(tmp_path: Path, index: I
     assert "einops" not in pins(older)
     refused = pipeline.resolve([path], settings(tmp_path, index, undeclared=False))
     assert "einops" not in pins(refused)
+
+
+@needs_git
+def test_what_a_script_would_download_is_among_the_weights(
+    tmp_path: Path, index: IndexServer
+) -> None:
+    script = (
+        "import os, urllib.request\n"
+        "try:\n    from folder_paths import models_dir\n"
+        "except ImportError:\n    models_dir = os.path.join(os.getcwd(), 'models')\n"
+        "url = 'https://weights.example/faces/swap.onnx'\n"
+        "path = os.path.join(models_dir, 'faces', os.path.basename(url))\n"
+        "if not os.path.exists(path):\n    urllib.request.urlretrieve(url, path)\n"
+    )
+    files = {"__init__.py": "import torch\nNODE_CLASS_MAPPINGS = {}\n", "install.py": script}
+    path = str(make_repo(tmp_path / "ComfyUI-Script", files).path)
+    plan = pipeline.resolve([path], settings(tmp_path, index)).plan
+    assert plan is not None
+    (weight,) = plan.weights
+    assert (weight.path, weight.site) == ("models/faces/swap.onnx", "install.py:9")
+    assert (weight.url, weight.required) == ("https://weights.example/faces/swap.onnx", True)
+    (step,) = plan.nodes[0].steps
+    assert state(step, plan).startswith("among the weights")
 
 
 @needs_git

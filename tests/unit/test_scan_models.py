@@ -206,6 +206,21 @@ def test_an_address_and_the_file_it_is_written_to(tmp_path: Path) -> None:
     assert two.path == two.guard == "models/x/w.safetensors"
 
 
+def test_a_check_of_the_place_itself_is_no_trap(tmp_path: Path) -> None:
+    (tmp_path / "install.py").write_text(
+        "import os, sys, urllib.request\n"
+        "try:\n    from folder_paths import models_dir\n"
+        "except:\n    from pathlib import Path\n"
+        "    models_dir = os.path.join(Path(__file__).parents[2], 'models')\n"
+        "where = os.path.join(models_dir, 'x', 'w.onnx')\n"
+        "def download(url, path):\n    urllib.request.urlretrieve(url, path)\n"
+        "if not os.path.exists(where):\n    download('https://host.example/w.onnx', where)\n"
+    )
+    found = [s for s in _scan(tmp_path, init=_node("")).sites if s.mechanism is Mechanism.URL]
+    assert found
+    assert [site.trap for site in found] == [None] * len(found)
+
+
 def test_an_own_from_pretrained_is_told_from_that_of_a_library(tmp_path: Path) -> None:
     own = """
         import json

@@ -33,7 +33,8 @@ def state(step: InstallStep, plan: Plan) -> str:
 
 def _followed(step: InstallStep, plan: Plan) -> str:
     if step.kind is not StepKind.PIP:
-        return "not done in the image"
+        brought = any(weight.path == step.place for weight in plan.weights)
+        return "among the weights" if brought else "not done in the image"
     if step.what.startswith("-r "):
         return "the project's own requirements"
     try:

@@ -9,10 +9,10 @@ from packaging.version import InvalidVersion, Version
 
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence
-from torchsolve.model.install import InstallTarget, Scripted
+from torchsolve.model.install import InstallTarget, Phase, Scripted, StepKind
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import NodeSource
-from torchsolve.model.project import ProjectFacts, ProjectKind
+from torchsolve.model.project import ModelFile, ProjectFacts, ProjectKind
 from torchsolve.model.surface import Trial
 from torchsolve.solve.cells import Cell
 
@@ -57,6 +57,31 @@ def node_sources(projects: Iterable[ProjectFacts], cell: Cell) -> Iterator[NodeS
                 tested=project.tested,
                 compiles=project.compiles,
             )
+
+
+def weights_of(project: ProjectFacts, cell: Cell) -> Iterator[ModelFile]:
+    """What the project loads, and what its scripts download into ``models/`` beside that."""
+    known = [model.path for model in project.models]
+    yield from project.models
+    for step in scripted(project, cell).steps:
+        place = step.place or ""
+        if step.kind is not StepKind.DOWNLOAD or step.why or not _is_address(step.what):
+            continue
+        if place.startswith("models/") and not any(_holds(path, place) for path in known):
+            known.append(place)
+            note = "downloaded by a script of the project, which is not run"
+            required = step.decided and step.phase is not Phase.CALL
+            yield ModelFile(
+                place, step.origin, "url", None, step.what, required=required, note=note
+            )
+
+
+def _is_address(text: str) -> bool:
+    return text.startswith(("https://", "http://")) and "{" not in text
+
+
+def _holds(path: str, place: str) -> bool:
+    return path == place or (path.endswith("/") and place.startswith(path))
 
 
 def claim_notes(projects: Iterable[ProjectFacts], cell: Cell) -> Iterator[str]:

@@ -20,7 +20,7 @@ from torchsolve.model.plan import (
     WheelVerdict,
 )
 from torchsolve.solve.cells import Cell
-from torchsolve.solve.claims import claim_notes, node_sources, scripted
+from torchsolve.solve.claims import claim_notes, node_sources, scripted, weights_of
 from torchsolve.solve.context import Context
 from torchsolve.solve.labels import disagreements
 from torchsolve.solve.options import Option, is_compiled
@@ -74,7 +74,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
         gpus_asked=asked,
         driver_min=driver_minimum(cell.id.cuda, tables, asked, gpu),
         system_packages=system_packages(pins, cell.image.os, context.tables),
-        weights=tuple(model for project in context.projects for model in project.models),
+        weights=tuple(w for project in context.projects for w in weights_of(project, cell)),
         nodes=tuple(node_sources(context.projects, cell)),
         comfyui=context.comfyui,
         inventory=context.inventory,

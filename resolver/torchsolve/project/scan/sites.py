@@ -338,6 +338,6 @@ def _trap(group: Group, written: list[str], folder: bool) -> str | None:
         return None
     if folder and guard.rstrip("/") == braces(written).rstrip("/"):
         return "a half-made folder stops the download"
-    if not folder and guard not in written:
+    if not folder and guard not in (*written, braces(written)):
         return f"fetched only while {guard} is missing: bring both or none"
     return None
