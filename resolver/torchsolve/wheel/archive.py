@@ -29,8 +29,8 @@ MEMBER_LIMIT = 8 * 1024 * 1024
 
 _INFO = re.compile(r"([^/]+)-[^/-]+\.dist-info/METADATA")
 _EXTENSION = re.compile(r"\.so(\.\d+)*$|\.pyd$")
-# zipfile raises RuntimeError for an encrypted member.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# Of a member: checksum, deflate, end, method, encryption (zipfile raises RuntimeError for that).
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 Source = Path | IO[bytes]
 
@@ -109,15 +109,16 @@ def _opened(source: Source, origin: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(source) as archive:
             yield archive
-    except _DAMAGE as error:
-        raise _not_a_wheel(f"it is no zip archive that can be read ({error})", origin) from None
+    except DAMAGE as error:
+        raise not_a_wheel(f"it is no zip archive that can be read ({error})", origin) from None
     except OSError as error:
         if isinstance(source, Path):
-            raise _not_a_wheel(error.strerror or "it cannot be read", origin) from None
+            raise not_a_wheel(error.strerror or "it cannot be read", origin) from None
         raise
 
 
-def _not_a_wheel(why: str, origin: str) -> UsageError:
+def not_a_wheel(why: str, origin: str) -> UsageError:
+    """The error for a file that is no wheel, or none that can be read."""
     return UsageError("not-a-wheel", why, origin=origin, hint="fetch the file again")
 
 
@@ -128,7 +129,7 @@ def _info_folder(archive: zipfile.ZipFile, origin: str) -> str:
         found = [m for m in found if canonicalize_name(m[1]) == wanted]
     if len(found) != 1:
         count = "no" if not found else "more than one"
-        raise _not_a_wheel(f"it has {count} *.dist-info/METADATA", origin)
+        raise not_a_wheel(f"it has {count} *.dist-info/METADATA", origin)
     return found[0][0].removesuffix("METADATA")
 
 
@@ -141,7 +142,7 @@ def _member(archive: zipfile.ZipFile, path: str, origin: str) -> str:
     with archive.open(path) as stream:
         data = stream.read(MEMBER_LIMIT + 1)
     if len(data) > MEMBER_LIMIT:
-        raise _not_a_wheel(f"{path} is larger than {MEMBER_LIMIT >> 20} MiB", origin)
+        raise not_a_wheel(f"{path} is larger than {MEMBER_LIMIT >> 20} MiB", origin)
     return data.decode("utf-8", "replace")
 
 

@@ -10,7 +10,6 @@ import io
 import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,9 +19,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from torchsolve.errors import UsageError
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.wheel import variant
+from torchsolve.wheel.archive import DAMAGE, not_a_wheel
 from torchsolve.wheel.elf import read_elf
 from torchsolve.wheel.elf_source import CHUNK, BytesSource, FileSource, Source
 
@@ -34,8 +33,6 @@ _MAX_MEMBER = 4 * 1024 * 1024 * 1024
 # The wheels that have most hold a few hundred.
 _MOST_MEMBERS = 4096
 _LIBRARY = re.compile(r"\.so(\.[0-9A-Za-z_]+)*$|\.pyd$")
-# Of a member: checksum, deflate, end, method, encryption (zipfile raises RuntimeError for that).
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 # Files that have a library's name and are given to no loader of Linux: linker scripts, archives,
 # libraries of macOS and Windows (a wheel for any platform may hold one a system).
 _FOREIGN = (
@@ -89,13 +86,9 @@ def _stream(source: Path | IO[bytes], filename: str) -> Iterator[IO[bytes]]:
             source.seek(0)
             yield source
     except zipfile.BadZipFile as error:
-        raise _not_a_wheel(f"it is no zip archive that can be read ({error})", filename) from None
+        raise not_a_wheel(f"it is no zip archive that can be read ({error})", filename) from None
     except OSError as error:
-        raise _not_a_wheel(error.strerror or "it cannot be read", filename) from None
-
-
-def _not_a_wheel(why: str, origin: str) -> UsageError:
-    return UsageError("not-a-wheel", why, origin=origin, hint="fetch the file again")
+        raise not_a_wheel(error.strerror or "it cannot be read", filename) from None
 
 
 def _read_members(
@@ -129,7 +122,7 @@ def read_variant_text(archive: zipfile.ZipFile) -> str | None:
     try:
         with archive.open(info) as member:
             data = member.read(variant.LIMIT + 1)
-    except _DAMAGE:
+    except DAMAGE:
         return ""
     return "" if len(data) > variant.LIMIT else data.decode("utf-8", "replace")
 
@@ -171,7 +164,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, gpu: bool) 
                 return not_elf(name, head)
             with _inflated(member, head, info.file_size) as source:
                 return replace(read_elf(source, name, gpu=gpu), content=content_id(info))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         return ElfFile(name, unread=f"the archive's member is damaged: {error}")
 
 
