@@ -88,6 +88,22 @@ def test_scan_with_folders_elsewhere(pack: Path, capsys: pytest.CaptureFixture[s
     assert _paths(capsys) == plain
 
 
+def test_a_category_without_folders_is_the_users(
+    pack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pack / "pack" / "__init__.py").write_text(
+        "import folder_paths\nNODE_CLASS_MAPPINGS = {}\n"
+        "folder_paths.folder_names_and_paths['formats'] = ((), {'.json'})\n"
+        "F = folder_paths.get_full_path('formats', 'a.json')\n",
+        encoding="utf-8",
+    )
+    assert run(["scan", "pack", "--json"]) == 0
+    sites = json.loads(capsys.readouterr().out)["sites"]
+    found = {s["line"]: (s["path"], s["decided"], s["choice"]) for s in sites}
+    assert found[4] == ("{formats}/a.json", False, "config")
+    assert found[3][1:] == (False, "config")
+
+
 def test_scan_refuses_what_it_cannot_follow(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["scan", "pack", "--base-directory", "data"]) == 2
     assert run(["scan", "pack", "--extra-model-paths", "nowhere.yaml"]) == 2

@@ -129,6 +129,8 @@ class Folders(Library):
             name = category.holes[0].name if category.holes else "category"
             return [ospath.join_paths([text(ROOT + "/models"), hole(name, marks=category.marks)])]
         dirs, _ = self.folders.get(known, ([f"models/{known}"], []))
+        if not dirs:  # only extra_model_paths.yaml gives it any
+            return [hole(known, "config", category.marks)]
         return [_place(folder, category.marks) for folder in dirs]
 
     def _pattern(self, category: Text) -> Text:
@@ -199,8 +201,8 @@ class Folders(Library):
         for name in self.texts(category, "category"):
             if name.literal is not None:
                 self.folders[name.literal] = (list(dict.fromkeys(dirs)), known)
-        found: list[Value] = list(paths)
-        if len(known) == 1:
+        found: list[Value] = list(paths) or [hole("folder", "config")]
+        if len(known) == 1 and paths:
             pattern = text(f"*{known[0]}")
             found = [ospath.join_paths([t, pattern]) for v in paths for t in self.texts(v)]
         self._registration(f"folder_paths.{_REGISTRY}", category, any_of(found))

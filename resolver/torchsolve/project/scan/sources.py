@@ -170,7 +170,9 @@ class Sources:
         self._kept = 0
 
     def _evict(self, newest: str) -> None:
-        while self._kept > self.limits.kept and len(self._trees) > 1:
+        # Before the modules run, what they will hold is free for others.
+        room = max(self.limits.kept, self.limits.run - self._run)
+        while self._kept > room and len(self._trees) > 1:
             oldest, _ = self._trees.popitem(last=False)
             if oldest == newest:
                 return
