@@ -171,6 +171,16 @@ class State:
             frame = self.frames[-1] if self.frames else None
             raise OutOfStepsError(f"{frame.scope.file}:{frame.line or 1}" if frame else self.place)
 
+    def said_of(self, test: ast.expr) -> tuple[tuple[str, ...], bool]:
+        """Names in a test, and whether it has a ``not``."""
+        known = self.tests.get(test)
+        if known is None:
+            nodes = list(ast.walk(test))
+            names = dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name))
+            known = tuple(names), any(isinstance(n, ast.Not) for n in nodes)
+            self.tests[test] = known
+        return known
+
     def fresh(self) -> str:
         """A new identity for a call."""
         self.counter += 1

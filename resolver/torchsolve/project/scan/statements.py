@@ -125,23 +125,13 @@ class Statements(Binding):
         known = self.truth(self.eval(test, scope))
         if known is not None:
             return [({}, known)]
-        for name in self._said_of(test)[0]:
+        for name in self.said_of(test)[0]:
             value = scope.names.get(name)
             if isinstance(value, AnyOf):
                 found = self._split(test, name, value, scope)
                 if found:
                     return found
         return [({}, True), ({}, False)]
-
-    def _said_of(self, test: ast.expr) -> tuple[tuple[str, ...], bool]:
-        """Names in a test, and whether it has a ``not``."""
-        known = self.tests.get(test)
-        if known is None:
-            nodes = list(ast.walk(test))
-            names = dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name))
-            known = tuple(names), any(isinstance(n, ast.Not) for n in nodes)
-            self.tests[test] = known
-        return known
 
     def _split(
         self, test: ast.expr, name: str, value: AnyOf, scope: Scope
@@ -171,7 +161,7 @@ class Statements(Binding):
         ways = self.branches(node.test, scope)
         checks, self.checks = self.checks, before
         guard = Guard(tuple(dict.fromkeys(checks)), node.test.lineno) if checks else None
-        wanted = self._said_of(node.test)[1]
+        wanted = self.said_of(node.test)[1]
         if len(ways) == 1:
             names, branch = ways[0]
             scope.names.update(names)
