@@ -201,6 +201,8 @@ def _has_place(plan: Plan, path: str) -> bool:
 def _why_not(weight: ModelFile) -> str:
     if weight.path.startswith("<") and (weight.repo or weight.url):
         return "the node downloads it at its first use, into a cache"
+    if weight.path.startswith("<cwd>"):
+        return "the node reads it from the folder that it was started in"
     if weight.mechanism == "bundled":
         return "part of the project"
     if not _is_decided(weight):
