@@ -19,7 +19,8 @@ def disagreements(cell: Cell, pins: Iterable[Pin], context: Context) -> tuple[Di
     """
     if context.labels is None or place_of(cell) is None:
         return ()
-    wheels = [wheel for project in context.projects for wheel in project.wheels]
+    # What could not be read with its project is not asked for again: it is told there.
+    wheels = [w for project in context.projects for w in project.wheels if w.unread is None]
     found = [d for wheel in wheels for d in context.labels.contradictions(wheel)]
     if context.settings.trust_labels:
         found += [d for pin in pins if (d := _trusted(cell, pin, context.labels)) is not None]
