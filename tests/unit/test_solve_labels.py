@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from torchsolve.model.package import IndexFile
@@ -15,7 +16,13 @@ from torchsolve.solve import labels
 
 def _wheel(name: str, unread: str | None = None) -> WheelFact:
     filename = f"{name}-1.0-py3-none-any.whl"
-    file = IndexFile(name, Version("1.0"), filename, f"https://index.example/{filename}", "project")
+    file = IndexFile(
+        canonicalize_name(name),
+        Version("1.0"),
+        filename,
+        f"https://index.example/{filename}",
+        "project",
+    )
     return WheelFact(file, None, unread=unread)
 
 
