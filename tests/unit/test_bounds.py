@@ -6,19 +6,16 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.asking import resolve
 from support.index_server import JSON, FakeFile, Fault, IndexServer
 from support.wheels import make_metadata, make_wheel
-from torchsolve import pipeline
-from torchsolve.config import Settings
 from torchsolve.errors import TorchsolveError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus
-from torchsolve.model.version import PythonVersion
 
 
 @contextmanager
@@ -27,18 +24,6 @@ def within(seconds: float) -> Iterator[None]:
     started = time.process_time()
     yield
     assert time.process_time() - started < seconds
-
-
-def resolve(tmp_path: Path, index: IndexServer, *lines: str, **changes: object) -> Resolution:
-    path = tmp_path / "requirements.txt"
-    path.write_text("".join(f"{line}\n" for line in lines))
-    base = Settings(
-        cache_dir=tmp_path / "cache",
-        index=index.url,
-        comfyui="none",
-        python=(PythonVersion.parse("3.12"),),
-    )
-    return pipeline.resolve([str(path)], replace(base, **changes))  # type: ignore[arg-type]
 
 
 def answer(tmp_path: Path, index: IndexServer, *lines: str) -> Resolution | TorchsolveError:

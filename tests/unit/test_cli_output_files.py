@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from torchsolve.cli.console import replace_file
+from torchsolve.files import replace_file
 from torchsolve.index.cache import Entry
 from torchsolve.index.snapshot import Recording
 

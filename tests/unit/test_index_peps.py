@@ -8,32 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from support.asking import resolve
 from support.index_server import FakeFile, IndexServer
 from support.wheels import Archive, make_metadata, make_sdist, make_wheel
-from torchsolve import pipeline
-from torchsolve.config import Settings, parse_moment
+from torchsolve.config import parse_moment
 from torchsolve.errors import UsageError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus
-from torchsolve.model.version import PythonVersion
 
 
 @pytest.fixture
 def index() -> Iterator[IndexServer]:
     with IndexServer() as server:
         yield server
-
-
-def resolve(tmp_path: Path, index: IndexServer, *lines: str, **changes: object) -> Resolution:
-    path = tmp_path / "requirements.txt"
-    path.write_text("".join(f"{line}\n" for line in lines))
-    base = Settings(
-        cache_dir=tmp_path / "cache",
-        index=index.url,
-        comfyui="none",
-        python=(PythonVersion.parse("3.12"),),
-    )
-    return pipeline.resolve([str(path)], replace(base, **changes))  # type: ignore[arg-type]
 
 
 def files(found: Resolution) -> list[str]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.asking import resolve
 from support.index_server import FakeFile, IndexServer
 from support.wheels import make_wheel
-from torchsolve import pipeline
 from torchsolve.config import Settings, load_settings
 from torchsolve.errors import UsageError
 from torchsolve.index.ambient import Ambient, read_ambient
 from torchsolve.index.trust import tls_context
 from torchsolve.indexes import find_indexes
 from torchsolve.model.outcome import Resolution
-from torchsolve.model.version import PythonVersion
 
 
 def ambient(tmp_path: Path, **environ: str) -> Ambient:
@@ -147,18 +145,6 @@ class TestOrder:
         settings = load_settings(flags, environ={}, directory=tmp_path)
         assert settings.index == "https://a.example/"
         assert settings.package_index == (("my-pkg", "https://b.example/"),)
-
-
-def resolve(tmp_path: Path, index: IndexServer, *lines: str, **changes: object) -> Resolution:
-    path = tmp_path / "requirements.txt"
-    path.write_text("".join(f"{line}\n" for line in lines))
-    base = Settings(
-        cache_dir=tmp_path / "cache",
-        index=index.url,
-        comfyui="none",
-        python=(PythonVersion.parse("3.12"),),
-    )
-    return pipeline.resolve([str(path)], replace(base, **changes))  # type: ignore[arg-type]
 
 
 def pins(found: Resolution) -> dict[str, str]:

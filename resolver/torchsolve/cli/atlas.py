@@ -11,10 +11,11 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 import typer
 from packaging.version import InvalidVersion, Version
 
-from torchsolve.cli.console import View, print_json, replace_file
+from torchsolve.cli.console import View, print_json
 from torchsolve.cli.options import takes_settings, takes_view
 from torchsolve.config import Settings
 from torchsolve.errors import CheckError, UnknownError, UsageError
+from torchsolve.files import replace_file
 from torchsolve.model.version import CudaTag
 
 if TYPE_CHECKING:

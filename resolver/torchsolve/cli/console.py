@@ -7,9 +7,8 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from torchsolve.errors import UsageError
@@ -120,26 +119,6 @@ def print_screen(screen: Screen, stream: TextIO) -> None:
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     width = shutil.get_terminal_size().columns if terminal else UNBOUNDED
     stream.write(paint(screen, width=max(width, 40), colour=colour))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; a device or a pipe is written to, and stays what it is.
-
-    Raises UsageError("cannot-write").
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            path.write_bytes(content)
-            return
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise UsageError("cannot-write", why, origin=str(path), hint="name another file") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def _bars() -> Bars:

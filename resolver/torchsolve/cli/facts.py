@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from torchsolve import __version__
-from torchsolve.cli.console import View, print_json, print_text, replace_file
+from torchsolve.cli.console import View, print_json, print_text
 from torchsolve.cli.options import takes_settings, takes_view
 from torchsolve.config import Settings
 from torchsolve.errors import CheckError, UsageError
+from torchsolve.files import replace_file
 from torchsolve.report.screen import Block, row
 
 

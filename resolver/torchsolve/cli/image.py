@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from torchsolve.cli.console import View, print_json, replace_file
+from torchsolve.cli.console import View, print_json
 from torchsolve.cli.options import takes_view
+from torchsolve.files import replace_file
 
 app = typer.Typer(help="What a base image holds.", rich_markup_mode="rich")
 Output = Annotated[

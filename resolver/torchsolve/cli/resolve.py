@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from torchsolve.cli.console import View, print_json, replace_file
+from torchsolve.cli.console import View, print_json
 from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.failures import fail
 from torchsolve.cli.options import Projects, takes_settings
 from torchsolve.config import Settings
 from torchsolve.errors import TorchsolveError
+from torchsolve.files import replace_file
 
 if TYPE_CHECKING:
     from torchsolve.model.outcome import Resolution

@@ -19,7 +19,7 @@ from torchsolve.emit.portable import COMFYUI, is_local
 from torchsolve.emit.requirements import vcs_reference
 from torchsolve.emit.system import System, system_of
 from torchsolve.emit.templates import render_template
-from torchsolve.emit.weight_layers import weight_layers
+from torchsolve.emit.weight_layers import WeightLayer
 from torchsolve.facts import load_facts
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.plan import Pin, Plan, Strategy
@@ -78,8 +78,8 @@ class Pip:
     after: str = ""
 
 
-def dockerfile(plan: Plan, lock_digest: str, *, bake: bool = False) -> str:
-    """The Dockerfile of a portable plan; ``bake``: with its weights in layers.
+def dockerfile(plan: Plan, lock_digest: str, layers: tuple[WeightLayer, ...] = ()) -> str:
+    """The Dockerfile of a portable plan; ``layers``: of weights that are baked in.
 
     Raises UsageError("unknown-os") where nobody knows how its OS installs packages.
     """
@@ -93,7 +93,7 @@ def dockerfile(plan: Plan, lock_digest: str, *, bake: bool = False) -> str:
         "cpu": plan.cell.cuda.version is None,
         "labels": labels(plan, lock_digest),
         "pip": pip_of(plan.inventory),
-        "weight_layers": weight_layers(plan) if bake else (),
+        "weight_layers": layers,
     }
     values |= _system_values(plan, system)
     values |= _source_values(plan)

@@ -18,7 +18,7 @@ from torchsolve.emit.requirements import (
 )
 from torchsolve.emit.serve import bake, compose, dockerignore
 from torchsolve.emit.system import system_of
-from torchsolve.emit.weight_layers import layer_scripts
+from torchsolve.emit.weight_layers import layer_scripts, weight_layers
 from torchsolve.emit.weights import fetch_script
 from torchsolve.model.plan import Plan
 from torchsolve.resources import probe_files
@@ -33,22 +33,20 @@ def render(plan: Plan, options: EmitOptions) -> dict[str, bytes]:
     """
     lock = plan_to_lock(plan, options)
     plan = portable(plan, options)
+    layers = weight_layers(plan) if options.weights == "bake" else ()
     texts = {
         "constraints.txt": constraints(plan),
-        "Dockerfile": dockerfile(
-            plan, hashlib.sha256(lock).hexdigest(), bake=options.weights == "bake"
-        ),
+        "Dockerfile": dockerfile(plan, hashlib.sha256(lock).hexdigest(), layers),
         "README.md": readme(plan, options),
         "compose.yaml": compose(plan, options),
         "docker-bake.hcl": bake(plan),
         ".dockerignore": dockerignore(),
         **requirements_files(plan),
         **_build_requirements(plan),
+        **layer_scripts(plan, layers),
     }
     if options.weights == "mount" and plan.weights:
         texts["fetch-weights.sh"] = fetch_script(plan)
-    if options.weights == "bake":
-        texts |= layer_scripts(plan)
     files = {path: text.encode() for path, text in texts.items()}
     files["pylock.toml"] = lock
     files |= {f"smoke/{name}": content for name, content in probe_files().items()}

@@ -58,9 +58,9 @@ def weight_layers(plan: Plan) -> tuple[WeightLayer, ...]:
     return tuple(_layer(plan, number, group) for number, group in enumerate(_groups(found), 1))
 
 
-def layer_scripts(plan: Plan) -> dict[str, str]:
+def layer_scripts(plan: Plan, layers: Iterable[WeightLayer]) -> dict[str, str]:
     """Relative path → script of each layer."""
-    return {layer.script: _script(plan, layer) for layer in weight_layers(plan)}
+    return {layer.script: _script(plan, layer) for layer in layers}
 
 
 def _decided(plan: Plan, weight: ModelFile) -> Iterator[Download]:

@@ -63,12 +63,16 @@ class Repository:
 def fetch_script(plan: Plan) -> str:
     """The script of a mounted models folder; what nobody can decide is a comment in it."""
     found = [(weight, tuple(downloads(plan, weight))) for weight in plan.weights]
+    items = [item for _, each in found for item in each]
     values: dict[str, object] = {
         "cell": str(plan.cell),
         "whole": comfyui_home(plan) is not None,
         "single": bool(mounts(plan)),
-        "files": _unique([d for _, each in found for d in each if isinstance(d, Download)]),
-        "repositories": _unique([d for _, each in found for d in each if not _is_file(d)]),
+        # Two sites may load one file; a path is fetched once.
+        "files": list({d.path: d for d in items if isinstance(d, Download)}.values()),
+        "repositories": list(
+            {(r.path, r.file): r for r in items if isinstance(r, Repository)}.values()
+        ),
         "by_hand": [
             (weight, _why_not(weight))
             for weight, each in found
@@ -90,15 +94,6 @@ def _comes_with(weight: ModelFile, found: list[_Fetched]) -> bool:
             if any(item.path == weight.path for item in listed) or (items and not listed):
                 return True
     return False
-
-
-def _is_file(item: Download | Repository) -> bool:
-    return isinstance(item, Download)
-
-
-def _unique(items: list[Download | Repository]) -> list[Download | Repository]:
-    """Two sites may load one file; a path is fetched once."""
-    return list({(item.path, getattr(item, "file", None)): item for item in items}.values())
 
 
 def host_path(path: str) -> str:

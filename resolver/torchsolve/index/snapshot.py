@@ -8,9 +8,7 @@ and no header; what was out of reach is in it as the error that it was.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import zstandard
 
 from torchsolve import __version__
 from torchsolve.errors import UnknownError, UsageError
+from torchsolve.files import replace_file
 from torchsolve.index.cache import Cache, Entry
 
 _SCHEMA = "torchsolve.snapshot/1"
@@ -60,22 +59,8 @@ class Recording(Cache):
 
         Raises UsageError ``cannot-write``.
         """
-        path = self._path
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        content = dump({k: v for k, v in self._things.items() if k in self._touched})
-        try:
-            if path.exists() and not (path.is_file() or path.is_dir()):
-                path.write_bytes(content)
-                return
-            draft.write_bytes(content)
-            draft.replace(path)
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            hint = "name another file"
-            raise UsageError("cannot-write", why, origin=str(path), hint=hint) from None
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
+        touched = {key: found for key, found in self._things.items() if key in self._touched}
+        replace_file(self._path, dump(touched))
 
 
 class Replay(Cache):

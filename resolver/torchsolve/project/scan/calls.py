@@ -6,7 +6,6 @@ import ast
 from collections.abc import Sequence
 
 from torchsolve.project.scan.attributes import Attributes
-from torchsolve.project.scan.interest import Interest
 from torchsolve.project.scan.state import Frame, label_of
 from torchsolve.project.scan.values import (
     MOST,
@@ -56,8 +55,6 @@ _TELLING = frozenset(
 
 class Calls(Attributes):
     """Calls inside the tree."""
-
-    interest: Interest
 
     def call_node(self, node: ast.Call, scope: Scope) -> Value:
         """A call expression: every callee that it may be."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 from torchsolve.model.models import Mechanism
 from torchsolve.project.scan import ospath
-from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.sinks import Sinks
-from torchsolve.project.scan.sources import Sources
-from torchsolve.project.scan.state import Bounds, Frame, OutOfStepsError
+from torchsolve.project.scan.state import Frame, OutOfStepsError
 from torchsolve.project.scan.values import (
     ROOT,
     FunctionValue,
@@ -29,26 +27,9 @@ from torchsolve.project.scan.values import (
 class Interpreter(Sinks):
     """Runs modules and functions of one tree, abstractly."""
 
-    def __init__(
-        self,
-        sources: Sources,
-        graph: ModuleGraph,
-        home: str,
-        folders: Mapping[str, tuple[Sequence[str], Sequence[str]]],
-        bounds: Bounds | None = None,
-    ) -> None:
-        super().__init__(sources, graph, home, folders, bounds)
-        self.interest = graph.interest
-        self._folders: frozenset[str] | None = None
-
-    @property
+    @cached_property
     def tree_folders(self) -> frozenset[str]:
         """Every folder of the tree."""
-        if self._folders is None:
-            self._folders = self._all_folders()
-        return self._folders
-
-    def _all_folders(self) -> frozenset[str]:
         found: set[str] = set()
         for path in self.sources.all_paths:
             folder = path.rpartition("/")[0]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 
 from torchsolve.facts.load import load_facts
@@ -16,7 +14,7 @@ from torchsolve.project.scan.covered import without_covered
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.scan import Folders, scan_models
 from torchsolve.project.scan.snippets import with_snippets
-from torchsolve.project.scan.sources import Sources
+from torchsolve.project.scan.sources import Sources, without_collection
 from torchsolve.project.tree import Tree
 
 _LIVE = frozenset({Reach.NODE, Reach.IMPORT, Reach.INSTALL})
@@ -47,7 +45,7 @@ def scan_tree(tree: Tree | ModuleGraph, name: str, folders: Folders | None = Non
     graph = tree if isinstance(tree, ModuleGraph) else ModuleGraph(Sources(tree))
     facts = load_facts()
     gates = {row.repo: row.gated for row in facts.models}
-    with _without_collection():
+    with without_collection():
         found = scan_models(graph, name, facts.folders.on(None) if folders is None else folders)
     sites = tuple(_gated(site, gates) for site in found.sites)
     return replace(found, sites=with_snippets(sites, graph.sources.load))
@@ -57,18 +55,6 @@ def _gated(site: ModelSite, gates: dict[str, str | bool | None]) -> ModelSite:
     hub = (m[1] for url in site.urls if (m := _HUB_FILE.match(url)))
     known = [gates[repo] for repo in (*site.repos, *hub) if repo in gates]
     return replace(site, gated=next((gate for gate in known if gate), known[0] if known else None))
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    # The heap of a scan lives as long as the scan: collections on the way find nothing.
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def model_files(sites: Iterable[ModelSite]) -> tuple[ModelFile, ...]:

@@ -189,7 +189,7 @@ def signs(data: bytes) -> int:
 
 def parse(data: bytes) -> ast.Module | str:
     """The syntax tree, or why this Python cannot read the text."""
-    with warnings.catch_warnings(), _without_collection():
+    with warnings.catch_warnings(), without_collection():
         warnings.simplefilter("ignore")
         try:
             return ast.parse(data)
@@ -200,8 +200,8 @@ def parse(data: bytes) -> ast.Module | str:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    # Millions of new objects, none of them garbage: collections only cost time here.
+def without_collection() -> Iterator[None]:
+    """Syntax trees and a scan's heap live as long as the scan: collections only cost time there."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -71,6 +71,7 @@ class State:
     ) -> None:
         self.sources = sources
         self.graph = graph
+        self.interest = graph.interest
         self.home = home
         self.bounds = bounds or Bounds()
         self.modules: dict[str, Scope] = {}
