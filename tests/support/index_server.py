@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -94,6 +95,14 @@ class _Answer:
     headers: dict[str, str]
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A client that hangs up, as a prefetch does whose answer is not needed, is no news."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class IndexServer:
     """The server; it listens from construction on and stops at the end of its ``with``.
 
@@ -129,7 +138,7 @@ class IndexServer:
         self.requests: list[Request] = []
         self._faults: dict[str, list[Fault]] = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = QuietServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
