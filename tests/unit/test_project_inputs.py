@@ -16,7 +16,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.project import ProjectFacts
 from torchsolve.model.version import PythonVersion
-from torchsolve.project.load import ReadOptions, load
+from torchsolve.project.load import ReadOptions, load, load_all
 
 GOOD, BAD, COMMIT = "a" * 64, "b" * 64, "c" * 40
 SOURCE = 'source = { registry = "https://r.example/" }'
@@ -273,6 +273,36 @@ class TestGroups:
         with pytest.raises(UsageError) as caught:
             load(path, replace(options, groups=(group,)))
         assert caught.value.reference == reference
+
+    @pytest.mark.parametrize(
+        ("asked", "reference"),
+        [({"groups": ("gone",)}, "unknown-group"), ({"extras": ("gone",)}, "unknown-extra")],
+    )
+    def test_one_that_no_project_has_is_a_slip(
+        self,
+        tmp_path: Path,
+        options: ReadOptions,
+        asked: dict[str, tuple[str, ...]],
+        reference: str,
+    ) -> None:
+        lines = written(tmp_path, "requirements.txt", "demo\n")
+        folder = tmp_path / "app"
+        folder.mkdir()
+        written(folder, "pyproject.toml", PYPROJECT)
+        wanted = replace(options, **asked)  # type: ignore[arg-type]
+        for references in ([lines], [str(folder)], [lines, str(folder)]):
+            with pytest.raises(UsageError) as caught:
+                load_all(references, wanted)
+            assert caught.value.reference == reference
+
+    def test_one_of_two_projects_may_have_it(self, tmp_path: Path, options: ReadOptions) -> None:
+        lines = written(tmp_path, "requirements.txt", "demo\n")
+        folder = tmp_path / "app"
+        folder.mkdir()
+        written(folder, "pyproject.toml", PYPROJECT)
+        found = load_all([lines, str(folder)], replace(options, groups=("test",)))
+        assert texts(found[0]) == ["demo"]
+        assert texts(found[1])[-2:] == ["pytest", "ruff"]
 
     def test_dependencies_that_a_backend_would_say_are_unknown(
         self, tmp_path: Path, options: ReadOptions

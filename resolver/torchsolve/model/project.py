@@ -191,6 +191,7 @@ class ProjectFacts:
         tested: what it says that it was tried with.
         compiles: code that is compiled when it runs.
         readme: paths and repositories that its README names.
+        lacking: what ``--with`` and ``--group`` ask for and it has not: ``extra x``, ``group y``.
     """
 
     name: str
@@ -220,6 +221,7 @@ class ProjectFacts:
     tested: tuple[Trial, ...] = ()
     compiles: tuple[Toolchain, ...] = ()
     readme: tuple[Claim, ...] = ()
+    lacking: frozenset[str] = frozenset()
 
     @property
     def is_node(self) -> bool:

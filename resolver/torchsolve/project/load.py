@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,8 @@ def load(reference: str, options: ReadOptions) -> ProjectFacts:
         )
     match what:
         case SampleName(name):
-            return samples.load(name, reference, undeclared=options.undeclared)
+            sample = samples.load(name, reference, undeclared=options.undeclared)
+            return replace(sample, lacking=options.lacking())
         case WheelUrl(url):
             return _wheel_url(url, reference, options)
         case Repository(url, rev):
@@ -80,7 +81,8 @@ def load_all(references: Sequence[str], options: ReadOptions) -> tuple[ProjectFa
     """All that is named, in order.
 
     Raises UsageError ``same-project`` for two that are one, or that one image cannot hold because
-    they have one name; and what ``load`` raises.
+    they have one name; ``unknown-extra`` and ``unknown-group`` for one that none of them has; and
+    what ``load`` raises.
     """
     found: dict[object, ProjectFacts] = {}
     for reference in references:
@@ -93,7 +95,21 @@ def load_all(references: Sequence[str], options: ReadOptions) -> tuple[ProjectFa
                 origin=reference,
                 hint="name each project once",
             )
+    _refuse_lacking(found.values())
     return tuple(found.values())
+
+
+def _refuse_lacking(projects: Iterable[ProjectFacts]) -> None:
+    """An extra or group may be meant for one project of several; for none it is a slip."""
+    lacking = [project.lacking for project in projects]
+    for what in sorted(frozenset.intersection(*lacking)) if lacking else ():
+        kind, _, name = what.partition(" ")
+        raise UsageError(
+            f"unknown-{kind}",
+            f"no project here has {'an' if kind == 'extra' else 'a'} {kind} {name}",
+            origin="--with" if kind == "extra" else "--group",
+            hint="extras and groups stand in a pyproject.toml: point at it, or leave the flag out",
+        )
 
 
 def _identity(project: ProjectFacts) -> object:
@@ -115,7 +131,7 @@ def _wheel_url(url: str, reference: str, options: ReadOptions) -> ProjectFacts:
     from torchsolve.project import download, single
 
     path = download.wheel(url, options.cache_dir, options.online_download)
-    return single.wheel(path, reference, options.extras, url.partition("#")[0])
+    return single.wheel(path, reference, options, url.partition("#")[0])
 
 
 def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
@@ -124,13 +140,13 @@ def _path(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
     if path.is_dir():
         return _folder(path, reference, options)
     if path.suffix == ".whl":
-        return single.wheel(path, reference, options.extras)
+        return single.wheel(path, reference, options)
     if path.name == "uv.lock" or (path.suffix == ".toml" and path.name.startswith("pylock.")):
         from torchsolve.project.locks import lock_file
 
         return lock_file(path, reference, options)
     if path.suffix == ".py":
-        return single.script_file(path, reference)
+        return replace(single.script_file(path, reference), lacking=options.lacking())
     if path.name == "pyproject.toml":
         return single.pyproject_file(path, reference, options)
     if path.suffix in (".txt", ".in", ""):

@@ -50,6 +50,8 @@ def lock_file(path: Path, reference: str, options: ReadOptions) -> ProjectFacts:
         hashes=tuple(sorted((name, frozenset(all_)) for name, all_ in found.hashes.items())),
         source=SourceLocation(path=str(path.resolve().parent)),
         notes=tuple(found.notes),
+        # Of a uv.lock each that is not there was refused.
+        lacking=frozenset() if path.name == "uv.lock" else options.lacking(),
     )
 
 

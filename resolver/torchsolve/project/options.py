@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from torchsolve.model.target import Platform
 from torchsolve.project.download import Download
@@ -43,6 +45,11 @@ class ReadOptions:
     extra_model_paths: Path | None = None
     download: Download | None = None
     modules_of: Callable[[str], tuple[str, ...] | None] = lambda _name: None
+
+    def lacking(self, extras: Collection[str] = ()) -> frozenset[str]:
+        """What is asked for of a project that offers these extras and no groups."""
+        asked = (f"extra {n}" for n in self.extras if canonicalize_name(n) not in extras)
+        return frozenset((*asked, *(f"group {name}" for name in self.groups)))
 
     @property
     def online_download(self) -> Download | None:

@@ -30,6 +30,7 @@ class Pyproject:
         indexes: of ``[tool.uv]``.
         comfy: ``[tool.comfy]`` is there: a ComfyUI node.
         notes: what could not be read, and why.
+        lacking: extras and groups that were asked for and are not there: ``extra x``, ``group y``.
     """
 
     name: str | None
@@ -41,6 +42,7 @@ class Pyproject:
     comfy: bool
     notes: tuple[str, ...]
     indexes: tuple[IndexOption, ...] = ()
+    lacking: frozenset[str] = frozenset()
 
 
 def read(
@@ -69,7 +71,7 @@ def read(
         ) from None
     project, tool = table if script else _table(table, "project"), _table(table, "tool")
     uv = UvSources(_table(tool, "uv"), path)
-    reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, strict or whole, [])
+    reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, strict or whole, [], set())
     found = reader.declared(project.get("dependencies"), "")
     optional = [d for extra in extras for d in reader.of_extra(project, extra)]
     optional += [d for group in groups for d in reader.of_group(table, group)]
@@ -88,6 +90,7 @@ def read(
         "comfy" in tool,
         (*reader.notes, *uv.notes),
         tuple(uv.indexes),
+        frozenset(reader.lacking),
     )
 
 
@@ -141,6 +144,7 @@ class _Reader:
     strict: bool
     strict_lines: bool
     notes: list[str]
+    lacking: set[str]
 
     def of_extra(self, project: dict[str, Any], extra: str) -> list[Declared]:
         groups = _table(project, "optional-dependencies")
@@ -151,7 +155,7 @@ class _Reader:
         if self.strict:
             hint = "extras: " + ", ".join(groups) if groups else "it declares none"
             raise UsageError("unknown-extra", why, origin=self.path, hint=hint)
-        self.notes.append(why)
+        self._lacks("extra", extra, why)
         return []
 
     def of_group(self, table: dict[str, Any], group: str) -> list[Declared]:
@@ -163,7 +167,7 @@ class _Reader:
             if self.strict:
                 hint = "groups: " + ", ".join(groups) if groups else "it has none"
                 raise UsageError("unknown-group", why, origin=self.path, hint=hint)
-            self.notes.append(why)
+            self._lacks("group", group, why)
             return []
         from packaging.dependency_groups import resolve_dependency_groups  # few ask for one
 
@@ -174,6 +178,10 @@ class _Reader:
                 "bad-group", f"group {group}: {error}", origin=self.path, hint="mend the table"
             ) from None
         return list(self.declared(lines, f" (group {group})"))
+
+    def _lacks(self, what: str, name: str, why: str) -> None:
+        self.notes.append(why)
+        self.lacking.add(f"{what} {name}")
 
     def expanded(
         self, rows: Iterable[Declared], project: dict[str, Any], own: str

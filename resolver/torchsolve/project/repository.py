@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -115,6 +115,7 @@ class TreeReader:
             readme=source.readme,
             scan=source.scan,
             models=model_files(source.scan.sites) if source.scan else (),
+            lacking=table.lacking if table else self._lacking(declared),
         )
 
     def _extras(self, cache: _Cache, contents: ContentReader) -> tuple[str, ...]:
@@ -125,6 +126,10 @@ class TreeReader:
         own = pyproject.extras_of(cache.load(PYPROJECT))
         imports = contents.optional_names()
         return tuple(extra for extra in wanted if extra in own or extra not in imports)
+
+    def _lacking(self, declared: TreeRequirements) -> frozenset[str]:
+        """All that is asked of a tree without a ``pyproject.toml``, but for imports."""
+        return replace(self.options, extras=declared.extras).lacking()
 
     def _check(
         self,

@@ -22,21 +22,21 @@ _BROKEN = {
 }
 
 
-def wheel(
-    path: Path, reference: str, extras: tuple[str, ...], url: str | None = None
-) -> ProjectFacts:
+def wheel(path: Path, reference: str, options: ReadOptions, url: str | None = None) -> ProjectFacts:
     """A wheel that must be installed.
 
     Raises UsageError: ``bad-wheel-name``, ``variant-wheel-name``, ``not-a-wheel``,
     ``bad-metadata``, ``lfs-pointer``.
     """
     known = wheel_fact(path, url)
+    offered = known.metadata.extras if known.metadata else frozenset[str]()
     return ProjectFacts(
         name=known.file.name,
         reference=reference,
         kind=ProjectKind.WHEEL,
-        requirements=(_exactly(known, reference, extras),),
+        requirements=(_exactly(known, reference, options.extras),),
         wheels=(known,),
+        lacking=options.lacking(offered),
         source=SourceLocation(path=None if url else str(path.resolve().parent)),
     )
 
@@ -93,6 +93,7 @@ def requirements_file(path: Path, reference: str, options: ReadOptions) -> Proje
         hashes=tuple(sorted((n, frozenset(h)) for n, h in found.hashes.items())),
         source=SourceLocation(path=str(path.resolve().parent)),
         notes=tuple(found.notes),
+        lacking=options.lacking(),
     )
 
 
@@ -152,6 +153,7 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
         requires_python=table.requires_python,
         indexes=table.indexes,
         notes=table.notes,
+        lacking=table.lacking,
     )
     included = tuple(path.parent / file for file in table.dynamic_files)
     if not included:
