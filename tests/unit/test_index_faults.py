@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from support.index_server import FakeFile, Fault, IndexServer
 from support.wheels import make_wheel
-from torchsolve.errors import UnknownError
+from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index import pages
 from torchsolve.index.cache import Cache
 from torchsolve.index.client import IndexClient
@@ -139,6 +140,27 @@ def test_a_proxy_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "s3cret" not in f"{caught.value} {caught.value.hint} {caught.value.origin}"
 
 
+@pytest.mark.parametrize("proxy", ["socks5://me:s3cret@127.0.0.1:9", "http://127.0.0.1:port"])
+def test_a_proxy_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with (
+        IndexClient(config(tmp_path, "http://index.example/simple/")) as client,
+        pytest.raises(UsageError) as caught,
+    ):
+        client.page("demo")
+    assert caught.value.reference == "bad-proxy"
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_proxy_that_wants_credentials(tmp_path: Path) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, Fault(status=407))
+        assert failure(config(tmp_path, server.url)).reference == "proxy-forbidden"
+
+
 @pytest.mark.parametrize("url", ["ftp://index.example/simple/", "index.example/simple", "http://"])
 def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     assert failure(config(tmp_path, url)).reference == "index-unreachable"
@@ -262,6 +284,21 @@ class TestCredentials:
             monkeypatch.setenv("PATH", "/usr/bin:/bin")
             refused = failure(config(tmp_path / "cache", server.url))
         assert refused.reference == "index-forbidden"
+
+    def test_of_the_keyring_for_the_user_of_the_address(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        program = tmp_path / "keyring"
+        program.write_text('#!/bin/sh\n[ "$1 $3" = "get me" ] && echo s3cret\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        with IndexServer(DEMO, auth="me:s3cret") as server:
+            url = server.url.replace("http://", "http://me@")
+            with IndexClient(config(tmp_path, url)) as client:
+                file = client.page("demo").files[0]
+                assert client.metadata(file).name == "demo"
+                # Asking for a page again says the address again, which has no password.
+                assert client.with_torch(None, frozenset()).page("other").files == ()
 
     def test_a_keyring_that_knows_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

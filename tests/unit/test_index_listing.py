@@ -200,3 +200,62 @@ def test_what_is_no_page(kind: str, body: bytes) -> None:
         read_page(Response(200, "https://u:secret@index.example/x/", {"content-type": kind}, body))
     assert caught.value.reference == "bad-index-page"
     assert "secret" not in str(caught.value)
+
+
+WHEEL = "demo-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"hashes": None},
+        {"hashes": {"sha256": 5}},
+        {"requires-python": 3},
+        {"upload-time": "yesterday"},
+        {"upload-time": 1700000000},
+        {"url": None},
+        {"url": ""},
+        {"url": "file:///etc/passwd"},
+        {"url": "ftp://index.example/demo-1.0-py3-none-any.whl"},
+        {"url": "http://[::1"},
+    ],
+)
+def test_an_entry_that_lies_costs_its_file_alone(lie: dict[str, object]) -> None:
+    rows = [raw(WHEEL, **lie), raw("demo-0.9-py3-none-any.whl")]
+    page = {"meta": {"api-version": "1.0"}, "name": "demo", "files": rows}
+    kind = {"content-type": "application/vnd.pypi.simple.v1+json"}
+    files, _ = read_page(Response(200, PAGE, kind, json.dumps(page).encode()))
+    assert [file.filename for file in listed(*files)] == ["demo-0.9-py3-none-any.whl"]
+    assert distill(DEMO, files).notes == (f"{WHEEL} is set aside: its entry is malformed",)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://index.example/demo"])
+def test_a_remote_page_of_links_names_no_file_of_this_machine(url: str) -> None:
+    found = distill(DEMO, read_page(html(f'<a href="{url}/{WHEEL}">x</a>'))[0])
+    assert found.text == ""
+    assert found.notes == (f"{WHEEL} is set aside: its entry is malformed",)
+
+
+@pytest.mark.parametrize("digest", ["zz", "ab/../../../../home/me/.bashrc", "0" * 63, "0" * 65])
+def test_a_hash_that_is_none_names_no_file_of_the_cache(digest: str) -> None:
+    assert [file.sha256 for file in listed(raw(WHEEL, hashes={"sha256": digest}))] == [None]
+
+
+def test_a_hash_in_capitals_is_the_same() -> None:
+    (file,) = listed(raw(WHEEL, hashes={"sha256": "AB" * 32}))
+    assert file.sha256 == "ab" * 32
+
+
+def test_a_build_number_is_no_path() -> None:
+    found = distill(
+        DEMO, [raw("demo-1.0-1/../../x-py3-none-any.whl"), raw("demo-1.0-1a-py3-none-any.whl")]
+    )
+    assert found.notes == ("demo-1.0-1/../../x-py3-none-any.whl is set aside: no wheel's name",)
+    assert "demo-1.0-1a-py3-none-any.whl" in found.text
+
+
+def test_bytes_that_are_no_text_are_read_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    body = b"\xff\xfe<a href='x/" + WHEEL.encode() + b"'>x</a>"
+    read_page(Response(200, PAGE, {"content-type": "text/html"}, body))
+    read_page(Response(200, PAGE, {"content-type": "text/html"}, b""))
+    assert capfd.readouterr().err == ""

@@ -56,7 +56,9 @@ class Credentials:
     def add(self, url: str) -> None:
         """Learns what another URL says."""
         auth = split_auth(url)[1]
-        if auth:
+        known = self._known.get(origin(url))
+        # A user name alone does not take back the password that a keyring gave for it.
+        if auth and (auth[1] or known is None or known[0] != auth[0]):
             self._known[origin(url)] = auth
 
     def of(self, url: str) -> Auth | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, TypeVar
 
-from torchsolve.errors import UnknownError
+from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.credentials import Credentials, origin, redact
 from torchsolve.index.settings import IndexSettings
 
@@ -111,13 +111,17 @@ class Http:
             max_connections=self._settings.connections,
             max_keepalive_connections=self._settings.connections,
         )
-        return httpx.Client(
-            follow_redirects=True,
-            limits=limits,
-            timeout=httpx.Timeout(self._settings.timeout, pool=None),
-            verify=tls_context(self._settings.ca_bundle),
-            headers={"User-Agent": "torchsolve"},
-        )
+        try:
+            return httpx.Client(
+                follow_redirects=True,
+                limits=limits,
+                timeout=httpx.Timeout(self._settings.timeout, pool=None),
+                verify=tls_context(self._settings.ca_bundle),
+                headers={"User-Agent": "torchsolve"},
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            # Of all that is given here the proxies of the environment alone are not checked yet.
+            raise _bad_proxy(error) from None
 
     def _shared_client(self) -> httpx.Client:
         with self._lock:
@@ -199,7 +203,15 @@ def _return_memory() -> None:
 
 
 def raise_for_status(status: int, url: str) -> None:
-    """Raises for an answer that is no success: ``index-forbidden`` or ``index-error``."""
+    """Raises for an answer that is no success: ``index-forbidden``, ``proxy-forbidden``, else
+    ``index-error``."""
+    if status == 407:
+        raise UnknownError(
+            "proxy-forbidden",
+            "the proxy answered 407: it wants to know who asks",
+            origin=redact(url),
+            hint="HTTPS_PROXY=http://user:password@host:port (HTTP_PROXY for http) tells it",
+        )
     if status in (401, 403):
         raise UnknownError(
             "index-forbidden",
@@ -217,6 +229,18 @@ def _error(status: int, url: str) -> UnknownError:
         f"the index answered {status}",
         origin=redact(url),
         hint="try again later, or use --offline with what the cache holds",
+    )
+
+
+def _bad_proxy(error: Exception) -> UsageError:
+    needs = isinstance(error, ImportError)
+    return UsageError(
+        "bad-proxy",
+        "a SOCKS proxy cannot be used without the package socksio"
+        if needs
+        else f"the proxy's address is none: {error}",
+        origin="ALL_PROXY, HTTP_PROXY, HTTPS_PROXY",
+        hint="pip install socksio, or name an http proxy" if needs else "http://host:port",
     )
 
 

@@ -3,6 +3,8 @@
 In: PEP 691 JSON or PEP 503 HTML. Out: ``Listing``, whose text is what the cache keeps. JSON is read
 by hand: a page of 2 MB takes 15 ms so, and ten times that through models of each file.
 
+A file whose entry is malformed (no name, no address, another form than the standard's) is set aside
+with a note; so is one at an address that is not http's: a remote page has no say over those.
 Left out: files for other systems and machines, for PyPy, for Pythons before 3.8 and free-threaded
 ones, eggs and installers. Where a version has no wheel for Linux, one of the others stays: its
 metadata speaks for an sdist that says nothing statically (uv does the same).
@@ -35,6 +37,10 @@ ACCEPT = (
 )
 _SDISTS = (".tar.gz", ".zip")
 
+_MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
+_HEX = "0123456789abcdef"
+
+_BUILD = re.compile(r"\d\w*(?:\.\w+)*")
 _LINUX = re.compile(r"any|(many)?linux\w*_(x86_64|aarch64)")
 
 RawFile = Mapping[str, Any]
@@ -89,7 +95,7 @@ def read_listing(name: NormalizedName, response: Response) -> Listing:
 def _well_formed(url: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except (*_MALFORMED, RecursionError) as error:
         raise UnknownError(
             "bad-index-page",
             f"the index's answer is no page of the simple API ({type(error).__name__}: {error})",
@@ -120,32 +126,43 @@ def _about(page: Mapping[str, Any], meta: Mapping[str, Any]) -> PageFacts:
     )
 
 
-def _absolute(base: str, url: str) -> str:
-    plain = url.startswith("https://") and "@" not in url and "#" not in url
-    return url if plain else split_auth(urljoin(base, url))[0]
+def _absolute(base: str, url: object) -> str:
+    """Nothing where it is no address that a page there may name."""
+    if not isinstance(url, str) or not url:
+        return ""
+    if url.startswith("https://") and "@" not in url and "#" not in url:
+        return url
+    try:
+        found = split_auth(urljoin(base, url))[0]
+    except ValueError:
+        return ""
+    return found if found.startswith(("https:", "http:")) or base.startswith("file:") else ""
 
 
 def _from_html(response: Response) -> tuple[list[RawFile], PageFacts]:
     from pypi_simple import RepositoryPage, UnsupportedRepoVersionError
 
     try:
-        page = RepositoryPage.from_html(response.body, base_url=response.url)
+        # As a text: what guesses the encoding of bytes would write its doubts to stderr.
+        page = RepositoryPage.from_html(
+            response.body.decode("utf-8-sig", "replace"), base_url=response.url
+        )
     except UnsupportedRepoVersionError as error:
         raise ValueError(str(error)) from None
     status = {"status": page.status, "reason": page.status_reason}
     said = {"project-status": status, "alternate-locations": page.alternate_locations}
-    files = [_from_link(link.url, link.attrs) for link in page.links]
+    files = [_from_link(response.url, link.url, link.attrs) for link in page.links]
     return files, _about(said, {"tracks": page.tracks})
 
 
-def _from_link(url: str, attributes: Mapping[str, str | list[str]]) -> RawFile:
+def _from_link(base: str, url: str, attributes: Mapping[str, str | list[str]]) -> RawFile:
     parts = urlsplit(url)
     algorithm, _, digest = parts.fragment.partition("=")
     metadata = attributes.get("data-core-metadata") or attributes.get("data-dist-info-metadata")
     key, _, metadata_hash = str(metadata or "").partition("=")
     return {
         "filename": unquote(parts.path.rpartition("/")[2]),
-        "url": split_auth(url)[0],
+        "url": _absolute(base, url),
         "hashes": {algorithm: digest.partition("&")[0]} if digest else {},
         "requires-python": attributes.get("data-requires-python"),
         "yanked": attributes.get("data-yanked", False),
@@ -158,11 +175,20 @@ def distill(name: NormalizedName, files: Iterable[RawFile]) -> Listing:
     groups: dict[Version, list[tuple[str, ...]]] = {}
     foreign: dict[Version, list[tuple[str, ...]]] = {}
     notes: list[str] = []
+    broken: list[object] = []
     for file in files:
-        found = _classify(name, file["filename"], notes)
+        try:
+            found = _classify(name, file["filename"], notes)
+            row = _row(file) if found else ()
+        except _MALFORMED:
+            broken.append(file.get("filename"))
+            continue
         if found:
             version, usable = found
-            (groups if usable else foreign).setdefault(version, []).append(_row(file))
+            (groups if usable else foreign).setdefault(version, []).append(row)
+    if broken:
+        more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
+        notes.append(f"{broken[0] or 'a file'} is set aside: its entry is malformed{more}")
     for version, rows in foreign.items():
         group = groups.setdefault(version, [])
         if not any(row[1].endswith(".whl") for row in group):
@@ -209,7 +235,8 @@ def _classify(name: NormalizedName, filename: str, notes: list[str]) -> tuple[Ve
     if len(parts) > 5 and (label := variant_label(filename)):
         notes.append(f"{filename} is set aside: wheel variant {label}")
         return None
-    version = _version(parts[1]) if len(parts) in (5, 6) else None
+    plain = len(parts) == 5 or (len(parts) == 6 and _BUILD.fullmatch(parts[2]))
+    version = _version(parts[1]) if plain else None
     if version is None:
         notes.append(f"{filename} is set aside: no wheel's name")
         return None
@@ -261,10 +288,12 @@ def _for_cpython(python: str, abi: str) -> bool:
 def _row(file: RawFile) -> tuple[str, ...]:
     yanked = file.get("yanked")
     reason = yanked if isinstance(yanked, str) else ""
+    if not file["url"]:
+        raise ValueError("no address")
     row = (
         _time(file.get("upload-time")),
         file["filename"],
-        file["hashes"].get("sha256") or "",
+        _sha256(file["hashes"].get("sha256")),
         _size(file.get("size")),
         file.get("requires-python") or "",
         "" if yanked is False or yanked is None else f"y{reason}",
@@ -272,6 +301,12 @@ def _row(file: RawFile) -> tuple[str, ...]:
         file["url"],
     )
     return tuple([" ".join(field.split()) if field else "" for field in row])
+
+
+def _sha256(value: str | None) -> str:
+    """The hash; nothing for what is none: it names files of the cache."""
+    found = (value or "").lower()
+    return found if len(found) == 64 and not found.strip(_HEX) else ""
 
 
 def _size(value: object) -> str:

@@ -87,6 +87,8 @@ def _place(cell: str) -> str:
 
 _UNREAD = {
     "index-forbidden": "give credentials in the index's URL or in ~/.netrc",
+    "proxy-forbidden": "HTTPS_PROXY=http://user:password@host:port (HTTP_PROXY for http) tells it",
+    "bad-index-page": "check the index's URL: it usually ends in /simple/",
     "index-unreachable": "check the network and the index's URL, or --offline with a warm cache",
     "index-error": "try again later, or --offline with a warm cache",
     "offline-miss": "run it once without --offline, so that the cache holds it",

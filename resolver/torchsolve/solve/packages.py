@@ -278,10 +278,13 @@ class Shelf:
     def missing(self, name: NormalizedName, specifier: SpecifierSet) -> Evidence:
         """What an index says of a package that has no version which a specifier contains."""
         page = self._library.package(name).page
-        files = self._library.index.whole_page(name).files
+        whole = self._library.index.whole_page(name)
+        files = whole.files
         if page is not None and page.about.status == "quarantined":
             why = f": {page.about.reason}" if page.about.reason else ""
             return _unusable(name, f"is quarantined by its index{why}", name)
+        if not files and whole.notes:
+            return _unusable(name, f"has no file that could be used: {whole.notes[0]}", name)
         if not files:
             return _unusable(name, "is on no index that was asked", name)
         versions = sorted({file.version for file in files})
