@@ -337,14 +337,26 @@ def _unmet(
     """Requirements that hold in this environment and are not met by what is installed."""
     if environment.python is None:
         return
-    python = PythonVersion.parse(environment.python)
+    needs = {
+        name: (metadata.version, [declared.requirement for declared in metadata.requires])
+        for name, metadata in named.items()
+    }
+    yield from unmet_requirements(PythonVersion.parse(environment.python), needs)
+
+
+def unmet_requirements(
+    python: PythonVersion, installed: Mapping[NormalizedName, tuple[Version, Sequence[Requirement]]]
+) -> Iterator[tuple[str, str, str | None]]:
+    """``(numba 0.61.0, numpy<2.2, 2.3.1)``: who needs what, and what there is; None: nothing.
+
+    Requirements of extras are not asked: which ones were installed, nothing records.
+    """
     target = Target.of(python, Platform("linux/amd64"), _GLIBC).marker_environment()
     markers = cast("dict[str, str]", {**target, "extra": ""})
-    for name, metadata in sorted(named.items()):
-        for declared in metadata.requires:
-            wanted = declared.requirement
-            if wanted.marker and not wanted.marker.evaluate(markers):
+    for name, (version, requirements) in sorted(installed.items()):
+        for asked in requirements:
+            if asked.marker and not asked.marker.evaluate(markers):
                 continue
-            has = named.get(canonicalize_name(wanted.name))
-            if has is None or not wanted.specifier.contains(has.version, prereleases=True):
-                yield f"{name} {metadata.version}", str(wanted), str(has.version) if has else None
+            has = installed.get(canonicalize_name(asked.name))
+            if has is None or not asked.specifier.contains(has[0], prereleases=True):
+                yield f"{name} {version}", str(asked), str(has[0]) if has else None

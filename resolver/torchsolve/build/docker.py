@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from torchsolve.errors import UsageError
-from torchsolve.model.engine import PROBE_DIR, ImageConfig, Ran, RunRequest
+from torchsolve.model.engine import PROBE_DIR, EngineFacts, ImageConfig, Ran, RunRequest
 
 if TYPE_CHECKING:
     import docker
@@ -42,6 +42,14 @@ class DockerEngine:
         """Let the connection go."""
         if "_client" in self.__dict__:
             self._client.close()
+
+    def facts(self) -> EngineFacts:
+        """The engine itself. Raises UsageError ``no-engine``."""
+        with _no_engine(self._url):
+            told = self._client.info()
+        runtimes = sorted(told.get("Runtimes") or {})
+        cdi = ["cdi"] if told.get("CDISpecDirs") else []
+        return EngineFacts("docker", str(told.get("ServerVersion", "")), (*runtimes, *cdi))
 
     def config(self, ref: str) -> ImageConfig:
         """See Engine."""

@@ -22,7 +22,9 @@ from torchsolve.cli.quick import Command, Group
 from torchsolve.errors import TorchsolveError, UsageError
 
 # Each is a module of this room; it has a function of its own name, or the ``app`` of a group.
-_COMMANDS = ("resolve", "matrix", "why", "inspect", "scan", "emit", "build", "smoke")
+_COMMANDS = (
+    "resolve", "matrix", "why", "inspect", "scan", "emit", "build", "smoke", "doctor",
+)  # fmt: skip
 _GROUPS = ("image", "facts", "atlas")
 
 

@@ -31,6 +31,15 @@ class ImageConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """An engine as it describes itself: ``docker``, ``28.2.2``, the runtimes that it knows."""
+
+    name: str
+    version: str
+    runtimes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ran:
     """How a run ended. ``timed_out``: it was killed, ``exit`` is then that of the kill."""
 

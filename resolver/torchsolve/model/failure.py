@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from torchsolve.model.outcome import Diagnosis
@@ -34,16 +34,24 @@ def recognize(text: str, known: Iterable[KnownFailure]) -> tuple[Diagnosis, ...]
 
     A match inside one that a former row made is not told again.
     """
-    found: list[Diagnosis] = []
+    return tuple(diagnosis_of(row, found[0]) for row, found in matches(text, known))
+
+
+def matches(
+    text: str, known: Iterable[KnownFailure]
+) -> Iterator[tuple[KnownFailure, list[re.Match[str]]]]:
+    """Each row that finds itself in ``text``, with all places that no former row took."""
     taken: list[tuple[int, int]] = []
     for row in known:
-        matches = [m for m in re.finditer(row.regex, text) if not _within(m.span(), taken)]
-        if matches:
-            taken.extend(match.span() for match in matches)
-            found.append(
-                Diagnosis(row.id, _fill(row.cause, matches[0]), _fill(row.fix, matches[0]))
-            )
-    return tuple(found)
+        found = [m for m in re.finditer(row.regex, text) if not _within(m.span(), taken)]
+        if found:
+            taken.extend(match.span() for match in found)
+            yield row, found
+
+
+def diagnosis_of(row: KnownFailure, match: re.Match[str]) -> Diagnosis:
+    """The row's cause and fix, with what the match's groups say."""
+    return Diagnosis(row.id, _fill(row.cause, match), _fill(row.fix, match))
 
 
 def _within(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:

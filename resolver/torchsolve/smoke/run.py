@@ -102,23 +102,24 @@ def _request(ref: str, plan: Plan, probe: Probe, options: SmokeOptions) -> RunRe
 
 
 def _take(found: _Findings, plan: Plan, probe: Probe, ran: Ran, options: SmokeOptions) -> None:
-    records = list(_records(ran.output))
-    if probe.name == "comfyui" and records:
-        found.checks.extend(judge(plan, records[-1], gpu=options.gpu))
-        found.texts.append(records[-1]["log"])
+    seen = list(records(ran.output))
+    if probe.name == "comfyui" and seen:
+        found.checks.extend(judge(plan, seen[-1], gpu=options.gpu))
+        found.texts.append(seen[-1]["log"])
         return
-    for record in records:
+    for record in seen:
         found.texts.append(record.get("output", ""))
         found.checks.append(
             CheckResult(record["name"], record["status"], record["detail"], record["seconds"])
         )
     # The last record of a probe bears its own name; without it the probe did not come to its end.
-    if not records or records[-1]["name"] != probe.name:
+    if not seen or seen[-1]["name"] != probe.name:
         found.checks.append(CheckResult(probe.name, "failed", _broken(ran), ran.seconds))
         found.texts.append(ran.errors)
 
 
-def _records(output: str) -> Iterator[dict[str, Any]]:
+def records(output: str) -> Iterator[dict[str, Any]]:
+    """The results among a probe's lines."""
     for line in output.splitlines():
         if line.startswith(_MARK):
             yield json.loads(line.removeprefix(_MARK))
