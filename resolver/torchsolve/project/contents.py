@@ -17,7 +17,7 @@ from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 from torchsolve.project import compiled, kept, kept_models
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.install.script import ScriptReader
-from torchsolve.project.install.telling import CALLS
+from torchsolve.project.install.telling import may_install
 from torchsolve.project.kept import Findings
 from torchsolve.project.model_folders import model_folders
 from torchsolve.project.options import ReadOptions
@@ -104,7 +104,7 @@ class ContentReader:
         return Findings(
             needs,
             compiled.run_time(sources, needs.reached, frozenset(needs.modules)),
-            tuple(path for path in needs.reached if CALLS.search(sources.load(path) or b"")),
+            tuple(path for path in needs.reached if may_install(sources.load(path) or b"")),
             {path: why for path, why in sources.unread.items() if path in reached},
         )
 

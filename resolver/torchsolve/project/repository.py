@@ -14,6 +14,7 @@ from torchsolve.project.contents import ContentReader
 from torchsolve.project.declared import PYPROJECT, REQUIREMENTS, TreeRequirements
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.scan.read import model_files
+from torchsolve.project.scan.sources import without_collection
 from torchsolve.project.tree import FolderTree, Tree
 from torchsolve.wheel.filename import parse as parse_wheel_name
 
@@ -63,6 +64,10 @@ class TreeReader:
 
     def facts(self) -> ProjectFacts:
         """Everything that is known of the tree. Raises UsageError ``not-a-project``."""
+        with without_collection():
+            return self._facts()
+
+    def _facts(self) -> ProjectFacts:
         paths = self.tree.paths
         cache = _Cache(self.tree, frozenset(paths))
         cache.prefetch({*node.candidates(paths), REQUIREMENTS, PYPROJECT} & cache.paths)

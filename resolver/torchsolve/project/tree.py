@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from torchsolve.errors import UsageError
@@ -196,5 +196,4 @@ def last_line(stderr: bytes) -> str:
 
 def folder_of(path: str) -> str:
     """The folder of a tree path, ``""`` for the root."""
-    parent = PurePosixPath(path).parent.as_posix()
-    return "" if parent == "." else parent
+    return path.rpartition("/")[0]

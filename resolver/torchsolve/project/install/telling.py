@@ -12,6 +12,24 @@ CALLS = re.compile(
 )
 
 
+_STEMS = (
+    b"'pip",
+    b'"pip',
+    b"pip install",
+    b"pip3 install",
+    b"-m pip",
+    b"pip.main",
+    b"'git",
+    b'"git',
+)
+_CLONES = (b"git clone", b"clone_from(", b"clone_repository(")
+
+
+def may_install(data: bytes) -> bool:
+    """Whether a module may install or clone something; most are told from fixed words alone."""
+    return any(stem in data for stem in (*_STEMS, *_CLONES)) and CALLS.search(data) is not None
+
+
 class Telling:
     """Which functions of a file install or clone something, or call one that does."""
 

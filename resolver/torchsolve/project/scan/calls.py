@@ -62,12 +62,13 @@ class Calls(Attributes):
             return Unknown(label_of(node))
         args, keywords = self._arguments(node, scope)
         if isinstance(node.func, ast.Attribute):
-            owner = self.eval(node.func.value, scope)
-            owners = options(owner)[:MOST]
+            owner, name = self.eval(node.func.value, scope), node.func.attr
             self._at(node)
-            found = any_of(
-                self.call_method(value, node.func.attr, args, keywords, node) for value in owners
-            )
+            if type(owner) is AnyOf:
+                each = owner.options[:MOST]
+                found = any_of(self.call_method(v, name, args, keywords, node) for v in each)
+            else:
+                found = self.call_method(owner, name, args, keywords, node)
         elif isinstance(node.func, ast.Name) and node.func.id == "super":
             return self._super(scope)
         elif isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals"):
@@ -76,7 +77,7 @@ class Calls(Attributes):
         else:
             callee = self.eval(node.func, scope)
             self._at(node)
-            found = any_of(self.call(f, args, keywords, node) for f in options(callee)[:_FEW])
+            found = self.call(callee, args, keywords, node)
         if isinstance(found, Unknown) and not found.label:
             found.label = label_of(node)
         return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 from torchsolve.project.scan import strings
 from torchsolve.project.scan.comparison import compared, negated
+from torchsolve.project.scan.comprehensions import Comprehensions, with_names
 from torchsolve.project.scan.ospath import join_paths
-from torchsolve.project.scan.state import State, label_of
+from torchsolve.project.scan.state import label_of
 from torchsolve.project.scan.texts import (
     any_rest,
     as_text,
@@ -24,6 +25,7 @@ from torchsolve.project.scan.texts import (
 from torchsolve.project.scan.values import (
     MOST,
     NONE,
+    AnyOf,
     Called,
     Const,
     DictValue,
@@ -44,65 +46,49 @@ from torchsolve.project.scan.values import (
 )
 
 
-class Expressions(State):
+class Expressions(Comprehensions):
     """Values of expressions."""
 
     def eval(self, node: ast.expr, scope: Scope) -> Value:
         """The value of an expression; Unknown where it has none that is known."""
         self.step()
-        match node:
-            case ast.Constant(value=value):
-                return text(value) if isinstance(value, str) else Const(value)
-            case ast.Name(id=name):
-                return self.name(name, scope, node)
-            case ast.Attribute(value=inner, attr=name):
-                return self._attribute_of(inner, name, scope, node)
-            case ast.Call():
-                return self.call_node(node, scope)
-            case ast.JoinedStr(values=values):
-                return self._formatted(values, scope)
-            case ast.BinOp():
-                return self._binary(node, scope)
-            case ast.Subscript(value=inner, slice=key):
-                return self._subscript(inner, key, scope, node)
-            case ast.Dict():
-                return self._dict(node, scope)
-            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-                return self._list(elements, type(node).__name__.lower(), scope)
-            case _:
-                return self._other(node, scope)
+        how = _HOW.get(type(node))
+        if how is None:
+            return self.unknown(node)
+        found: Value = getattr(self, how)(node, scope)
+        return found
 
-    def _other(self, node: ast.expr, scope: Scope) -> Value:
+    def _constant(self, node: ast.Constant, scope: Scope) -> Value:  # noqa: ARG002
+        value = node.value
+        return text(value) if isinstance(value, str) else Const(value)
+
+    def _name(self, node: ast.Name, scope: Scope) -> Value:
+        return self.name(node.id, scope, node)
+
+    def _display(self, node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Value:
+        return self._list(node.elts, type(node).__name__.lower(), scope)
+
+    def _unary(self, node: ast.UnaryOp, scope: Scope) -> Value:
         match node:
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                return self._choice(test, body, orelse, scope)
-            case ast.BoolOp():
-                return self._boolean(node, scope)
-            case ast.Compare():
-                return self._compare(node, scope)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return negated(self.truth(self.eval(operand, scope)))
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return Const(-value)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
-                return self._comprehension(node.elt, node.generators, scope)
-            case ast.DictComp():
-                return self._dict_comprehension(node, scope)
-            case ast.Lambda():
-                return FunctionValue(node, scope, scope.owner)
-            case ast.NamedExpr(target=ast.Name(id=name), value=value):
-                found = self.eval(value, scope)
-                scope.names[name] = found
-                return found
-            case ast.Starred(value=value) | ast.Await(value=value) | ast.YieldFrom(value=value):
-                return self.eval(value, scope)
-            case ast.Yield(value=value):
-                return self._yield(value, scope)
             case _:
                 return self.unknown(node)
 
-    def _yield(self, value: ast.expr | None, scope: Scope) -> Value:
-        found = self.eval(value, scope) if value else NONE
+    def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
+        return FunctionValue(node, scope, scope.owner)
+
+    def _walrus(self, node: ast.NamedExpr, scope: Scope) -> Value:
+        found = scope.names[node.target.id] = self.eval(node.value, scope)
+        return found
+
+    def _inner(self, node: ast.Starred | ast.Await | ast.YieldFrom, scope: Scope) -> Value:
+        return self.eval(node.value, scope)
+
+    def _yield(self, node: ast.Yield, scope: Scope) -> Value:
+        found = self.eval(node.value, scope) if node.value else NONE
         if self.frames:
             self.frame.returned.append(ListValue([], rest=found))
         return Unknown()
@@ -115,16 +101,18 @@ class Expressions(State):
 
     def name(self, name: str, scope: Scope, node: ast.expr | None = None) -> Value:
         """What a name is bound to."""
-        if name == "__file__":
-            return text(f"{self.home}/{scope.file}")
-        if name == "__name__":
-            return text(self.dotted(scope.file))
-        if name == "__package__":
-            return text(self.dotted(scope.file).rpartition(".")[0])
+        if name in _OF_MODULE:
+            return self._of_file(name, scope.file)
         found = self._lookup(name, scope)
         if found is None:
             return External(f"builtins.{name}") if name in _BUILTINS else self.unknown(node)
-        return self.loaded(found)
+        return self.loaded(found) if type(found) is Lazy else found
+
+    def _of_file(self, name: str, file: str) -> Value:
+        if name == "__file__":
+            return text(f"{self.home}/{file}")
+        dotted = self.dotted(file)
+        return text(dotted if name == "__name__" else dotted.rpartition(".")[0])
 
     def _lookup(self, name: str, scope: Scope) -> Value | None:
         here: Scope | None = scope
@@ -165,18 +153,22 @@ class Expressions(State):
 
     # Attributes and items
 
-    def _attribute_of(self, inner: ast.expr, name: str, scope: Scope, node: ast.expr) -> Value:
-        found = any_of(self.attribute(v, name) for v in options(self.eval(inner, scope)))
+    def _attribute_of(self, node: ast.Attribute, scope: Scope) -> Value:
+        owner, name = self.eval(node.value, scope), node.attr
+        if type(owner) is AnyOf:
+            found = any_of(self.attribute(v, name) for v in owner.options)
+        else:
+            found = self.attribute(owner, name)
         if isinstance(found, Unknown) and not found.label:
             found.label = label_of(node)
         return found
 
-    def _subscript(self, inner: ast.expr, key: ast.expr, scope: Scope, node: ast.expr) -> Value:
-        whole = self.eval(inner, scope)
+    def _subscript(self, node: ast.Subscript, scope: Scope) -> Value:
+        whole, key = self.eval(node.value, scope), node.slice
         if isinstance(key, ast.Slice):
             return self._slice(whole, key, scope)
         wanted = self.eval(key, scope)
-        pairs = list(product(options(whole), options(wanted)))[:MOST]
+        pairs = _pairs(whole, wanted)[:MOST]
         found = any_of(self.item(value, at) for value, at in pairs)
         if isinstance(found, Unknown) and not found.label:
             found.label = label_of(node)
@@ -217,9 +209,9 @@ class Expressions(State):
                 found.items.append(value)
         return found
 
-    def _formatted(self, values: Iterable[ast.expr], scope: Scope) -> Value:
+    def _formatted(self, node: ast.JoinedStr, scope: Scope) -> Value:
         pieces: list[tuple[Text, ...]] = []
-        for value in values:
+        for value in node.values:
             if isinstance(value, ast.FormattedValue):
                 inner = self.eval(value.value, scope)
                 pieces.append(self.texts(inner, label_of(value.value)))
@@ -234,11 +226,10 @@ class Expressions(State):
 
     # Operators
 
-    def _binary(self, node: ast.BinOp, scope: Scope) -> Value:
+    def binary(self, node: ast.BinOp, scope: Scope) -> Value:
+        """``left op right``."""
         left, right = self.eval(node.left, scope), self.eval(node.right, scope)
-        pairs = list(product(options(left), options(right)))
-        if len(pairs) > MOST:
-            pairs = pairs[:MOST]
+        pairs = _pairs(left, right)[:MOST]
         labels = (label_of(node.left), label_of(node.right))
         return any_of(self._operate(node.op, a, b, labels) for a, b in pairs)
 
@@ -284,11 +275,11 @@ class Expressions(State):
         last = self.eval(node.values[-1], scope)
         return any_of([*found, last]) if stop else (any_of([*found, last]) if found else last)
 
-    def _choice(self, test: ast.expr, body: ast.expr, orelse: ast.expr, scope: Scope) -> Value:
+    def _choice(self, node: ast.IfExp, scope: Scope) -> Value:
         found: list[Value] = []
-        for names, branch in self.branches(test, scope):
-            inner = _with_names(scope, names)
-            found.append(self.eval(body if branch else orelse, inner))
+        for names, branch in self.branches(node.test, scope):
+            inner = with_names(scope, names)
+            found.append(self.eval(node.body if branch else node.orelse, inner))
         return any_of(found)
 
     def branches(self, test: ast.expr, scope: Scope) -> list[tuple[dict[str, Value], bool]]:
@@ -299,8 +290,7 @@ class Expressions(State):
         if len(node.ops) != 1:
             return Unknown()
         left, right = self.eval(node.left, scope), self.eval(node.comparators[0], scope)
-        pairs = list(product(options(left), options(right)))[:MOST]
-        answers = {self.compared(node.ops[0], a, b) for a, b in pairs}
+        answers = {self.compared(node.ops[0], a, b) for a, b in _pairs(left, right)[:MOST]}
         marks = marks_of(left) | marks_of(right)
         if len(answers) == 1 and None not in answers:
             return Const(answers.pop(), marks)
@@ -310,71 +300,37 @@ class Expressions(State):
         """The answer of one comparison."""
         return compared(op, a, b)
 
-    # Comprehensions
 
-    def _comprehension(
-        self, element: ast.expr, generators: list[ast.comprehension], scope: Scope
-    ) -> Value:
-        found = ListValue()
-        for inner, sure in self._rounds(generators, scope):
-            value = self.eval(element, inner)
-            if sure:
-                found.items.append(value)
-            else:
-                found.rest = any_of([found.rest, value]) if found.rest else value
-        return found
-
-    def _dict_comprehension(self, node: ast.DictComp, scope: Scope) -> Value:
-        found = DictValue()
-        for inner, _ in self._rounds(node.generators, scope):
-            value = self.eval(node.value, inner)
-            for key in options(self.eval(node.key, inner)):
-                put(found, key, value)
-        return found
-
-    def _rounds(
-        self, generators: list[ast.comprehension], scope: Scope
-    ) -> list[tuple[Scope, bool]]:
-        rounds = [(_with_names(scope, {}), True)]
-        for generator in generators:
-            following: list[tuple[Scope, bool]] = []
-            for inner, sure in rounds:
-                following += self._round(generator, inner, sure)
-            rounds = following[: self.bounds.unroll * 4]
-        return rounds
-
-    def _round(
-        self, generator: ast.comprehension, scope: Scope, sure: bool
-    ) -> list[tuple[Scope, bool]]:
-        found: list[tuple[Scope, bool]] = []
-        whole = self.eval(generator.iter, scope)
-        for value, certain in self.members(whole):
-            inner = _with_names(scope, {})
-            self.assign(generator.target, value, inner)
-            answers = [self.truth(self.eval(test, inner)) for test in generator.ifs]
-            if False not in answers:
-                found.append((inner, sure and certain and None not in answers))
-        return found
-
-    def members(self, value: Value) -> list[tuple[Value, bool]]:
-        """Elements, each with whether it is one for sure (not one that stands for many)."""
-        if isinstance(value, ListValue):
-            sure = [(item, True) for item in value.items]
-            return [*sure, (value.rest, False)] if value.rest is not None else sure
-        sure_all = isinstance(value, DictValue) and value.rest is None
-        return [(item, sure_all) for item in self.elements(value)]
-
-    def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
-        """Bind a target."""
-        raise NotImplementedError
+def _pairs(left: Value, right: Value) -> list[tuple[Value, Value]]:
+    """Every alternative of one with every one of the other."""
+    if type(left) is not AnyOf and type(right) is not AnyOf:
+        return [(left, right)]
+    return list(product(options(left), options(right)))
 
 
-def _with_names(scope: Scope, names: dict[str, Value]) -> Scope:
-    inner = Scope(scope.file, dict(names), scope, scope.module, scope.function, scope.frame)
-    inner.owner = scope.owner
-    return inner
-
-
+_HOW: dict[type[ast.expr], str] = {
+    ast.Constant: "_constant",
+    ast.Name: "_name",
+    ast.Attribute: "_attribute_of",
+    ast.Call: "call_node",
+    ast.JoinedStr: "_formatted",
+    ast.BinOp: "binary",
+    ast.Subscript: "_subscript",
+    ast.Dict: "_dict",
+    **dict.fromkeys((ast.List, ast.Tuple, ast.Set), "_display"),
+    ast.IfExp: "_choice",
+    ast.BoolOp: "_boolean",
+    ast.Compare: "_compare",
+    ast.UnaryOp: "_unary",
+    **dict.fromkeys((ast.ListComp, ast.SetComp, ast.GeneratorExp), "_list_comprehension"),
+    ast.DictComp: "_dict_comprehension",
+    ast.Lambda: "_lambda",
+    ast.NamedExpr: "_walrus",
+    **dict.fromkeys((ast.Starred, ast.Await, ast.YieldFrom), "_inner"),
+    ast.Yield: "_yield",
+}
+"""Which method gives the value of an expression: a table is faster than a chain of tests."""
+_OF_MODULE = frozenset({"__file__", "__name__", "__package__"})
 _BUILTINS = frozenset(
     {
         *("str", "int", "float", "bool", "list", "tuple", "dict", "set", "frozenset", "len"),

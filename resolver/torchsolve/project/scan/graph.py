@@ -36,6 +36,7 @@ class ModuleGraph:
     _roots: list[str] = field(default_factory=lambda: [""])
     _folders: frozenset[str] | None = None
     _in_configs: tuple[str, ...] | None = None
+    _at: dict[str, str | None] = field(default_factory=dict)
 
     def imports(self, path: str) -> tuple[Import, ...]:
         """Import statements of a file; none where it cannot be parsed."""
@@ -67,7 +68,7 @@ class ModuleGraph:
                 self._dynamic[path] = self._configured()
         self._edits[path] = path_edits(module, path, self.folders) if b"sys.path" in text else ()
         if not self._dynamic[path] and not self.must_run(path):
-            self.sources.drop(path)
+            self.sources.spare(path)
 
     def must_run(self, path: str) -> bool:
         """Whether a module has to run because of what it does, not of what others ask of it."""
@@ -88,7 +89,7 @@ class ModuleGraph:
         for root in self._roots:
             stem = "/".join(part for part in (root, word.replace(".", "/")) if part)
             for option in (stem, stem.rpartition("/")[0]):
-                file = next(iter(self._files_of(option)), None) if option else None
+                file = self._file_at(option) if option else None
                 if file:
                     return file
         return None
@@ -116,9 +117,9 @@ class ModuleGraph:
             return ()
         found = list(self._chain(*base))
         stem = "/".join(part for part in (base[0], base[1].replace(".", "/")) if part)
-        for name in statement.names:
-            found.extend(self._files_of(f"{stem}/{name}" if stem else name))
-        return tuple(dict.fromkeys(f for f in found if f != path))
+        stems = (f"{stem}/{name}" if stem else name for name in statement.names)
+        found.extend(map(self._file_at, stems))
+        return tuple(dict.fromkeys(f for f in found if f and f != path))
 
     def file_of(self, path: str, level: int, module: str) -> str | None:
         """The file of one dotted name as seen from ``path``; None: not of the tree."""
@@ -126,7 +127,7 @@ class ModuleGraph:
         if base is None:
             return None
         stem = "/".join(part for part in (base[0], base[1].replace(".", "/")) if part)
-        return next(iter(self._files_of(stem)), None)
+        return self._file_at(stem)
 
     def package_of(self, path: str, level: int, module: str) -> str | None:
         """The folder of the tree that a dotted name is, with or without ``__init__.py``."""
@@ -147,24 +148,25 @@ class ModuleGraph:
         top = statement.module.partition(".")[0]
         for root in (*self._edits.get(path, ()), *self._roots):
             stem = f"{root}/{top}" if root else top
-            if next(iter(self._files_of(stem)), None) or stem in self.folders:
+            if self._file_at(stem) or stem in self.folders:
                 return root, statement.module
         return None
 
-    def _chain(self, root: str, module: str) -> Iterator[str]:
+    def _chain(self, root: str, module: str) -> Iterator[str | None]:
         stem = root
         for part in module.split(".") if module else ():
             stem = f"{stem}/{part}" if stem else part
-            yield from self._files_of(stem)
+            yield self._file_at(stem)
         if not module:
-            yield from self._files_of(root)
+            yield self._file_at(root)
 
-    def _files_of(self, stem: str) -> Iterator[str]:
-        names = (f"{stem}/__init__.py", f"{stem}.py") if stem else ("__init__.py",)
-        for name in names:
-            if name in self.sources.all_paths:
-                yield name
-                return
+    def _file_at(self, stem: str) -> str | None:
+        """The file of a module, by its path without a suffix."""
+        if stem not in self._at:
+            names = (f"{stem}/__init__.py", f"{stem}.py") if stem else ("__init__.py",)
+            known = self.sources.all_paths
+            self._at[stem] = next((name for name in names if name in known), None)
+        return self._at[stem]
 
     def entries(self) -> tuple[str, ...]:
         """Files that ComfyUI itself runs; without ``__init__.py`` every file of the root."""

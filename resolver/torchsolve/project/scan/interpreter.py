@@ -119,12 +119,11 @@ class Interpreter(Sinks):
         finally:
             self.line = before
 
-    def eval(self, node: ast.expr, scope: Scope) -> Value:
-        """The value of an expression; ``path / part`` is a join too."""
-        if type(node) is not ast.BinOp or not isinstance(node.op, ast.Div):
-            return super().eval(node, scope)
-        found = super().eval(node, scope)
-        if any(isinstance(option, PathValue) for option in options(found)):
+    def binary(self, node: ast.BinOp, scope: Scope) -> Value:
+        """``left op right``; ``path / part`` is a join too."""
+        found = super().binary(node, scope)
+        is_join = isinstance(node.op, ast.Div)
+        if is_join and any(isinstance(option, PathValue) for option in options(found)):
             before, self.line = self.line, node.lineno
             found = self.note_join(found, [self.extended_base(node, scope)])
             self.line = before

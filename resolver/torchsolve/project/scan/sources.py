@@ -163,6 +163,11 @@ class Sources:
         if self._trees.pop(path, None) is not None:
             self._kept -= signs(self.load(path) or b"")
 
+    def spare(self, path: str) -> None:
+        """Nobody is known to ask for a syntax tree again: it goes first where room is needed."""
+        if path in self._trees:
+            self._trees.move_to_end(path, last=False)
+
     def drop_all(self) -> None:
         """Let go of all syntax trees."""
         self._trees.clear()

@@ -55,63 +55,40 @@ class Statements(Binding):
         return found
 
     def _statement(self, node: ast.stmt, scope: Scope) -> Flow:
-        match node:
-            case ast.Expr(value=value):
-                self.eval(value, scope)
-            case ast.Assign(targets=targets, value=value):
-                found = self.eval(value, scope)
-                for target in targets:
-                    self.assign(target, found, scope)
-            case ast.AnnAssign(target=target, value=value):
-                self._annotated(node, target, value, scope)
-            case ast.AugAssign():
-                self.augment(node, scope)
-            case ast.Return(value=value):
-                self.frame.returned.append(self.eval(value, scope) if value else NONE)
-                return Flow.STOP
-            case ast.Raise(exc=exception):
-                if exception is not None:
-                    self.eval(exception, scope)
-                return Flow.STOP
-            case ast.Continue():
-                return Flow.NEXT
-            case ast.Break():
-                return Flow.BREAK
-            case _:
-                return self._compound(node, scope)
-        return Flow.ON
+        how = _HOW.get(type(node))
+        if how is None:
+            return Flow.ON
+        found: Flow | None = getattr(self, how)(node, scope)
+        return found or Flow.ON
 
-    def _compound(self, node: ast.stmt, scope: Scope) -> Flow:
-        match node:
-            case ast.If():
-                return self._if(node, scope)
-            case ast.For() | ast.AsyncFor():
-                return self._for(node, scope)
-            case ast.While():
-                return self._while(node, scope)
-            case ast.Try() | ast.TryStar():
-                return self._try(node, scope)
-            case ast.With() | ast.AsyncWith():
-                return self._with(node, scope)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self.store(node.name, self.function_of(node, scope), scope)
-            case ast.ClassDef():
-                self.store(node.name, self._class(node, scope), scope)
-            case ast.Import() | ast.ImportFrom():
-                self.imported(node, scope)
-            case ast.Global(names=names) | ast.Nonlocal(names=names):
-                scope.globals.update(names)
-            case ast.Match():
-                return self._match(node, scope)
-            case ast.Assert(test=test):
-                self.eval(test, scope)
-            case _:
-                pass
-        return Flow.ON
+    def _expression(self, node: ast.Expr | ast.Assert, scope: Scope) -> None:
+        self.eval(node.test if isinstance(node, ast.Assert) else node.value, scope)
 
-    def _annotated(
-        self, node: ast.AnnAssign, target: ast.expr, value: ast.expr | None, scope: Scope
-    ) -> None:
+    def _assign(self, node: ast.Assign, scope: Scope) -> None:
+        found = self.eval(node.value, scope)
+        for target in node.targets:
+            self.assign(target, found, scope)
+
+    def _return(self, node: ast.Return, scope: Scope) -> Flow:
+        self.frame.returned.append(self.eval(node.value, scope) if node.value else NONE)
+        return Flow.STOP
+
+    def _raise(self, node: ast.Raise, scope: Scope) -> Flow:
+        if node.exc is not None:
+            self.eval(node.exc, scope)
+        return Flow.STOP
+
+    def _jump(self, node: ast.Continue | ast.Break, scope: Scope) -> Flow:  # noqa: ARG002
+        return Flow.NEXT if isinstance(node, ast.Continue) else Flow.BREAK
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
+        self.store(node.name, self.function_of(node, scope), scope)
+
+    def _globals(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
+        scope.globals.update(node.names)
+
+    def _annotated(self, node: ast.AnnAssign, scope: Scope) -> None:
+        target, value = node.target, node.value
         if scope.owner is not None and scope.owner.names is scope.names:
             name = target.id if isinstance(target, ast.Name) else ""
             scope.owner.annotations[name] = node.annotation
@@ -353,7 +330,7 @@ class Statements(Binding):
 
     # Definitions
 
-    def _class(self, node: ast.ClassDef, scope: Scope) -> ClassValue:
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         bases = tuple(self.eval(base, scope) for base in node.bases)
         found = ClassValue(node.name, node, scope, bases)
         found.decorators = tuple(decorator(d) for d in node.decorator_list)
@@ -361,7 +338,29 @@ class Statements(Binding):
         self.flow(node.body, inner)
         found.names = inner.names
         self.classes.append(found)
-        return found
+        self.store(node.name, found, scope)
+
+
+_HOW: dict[type[ast.stmt], str] = {
+    **dict.fromkeys((ast.Expr, ast.Assert), "_expression"),
+    ast.Assign: "_assign",
+    ast.AnnAssign: "_annotated",
+    ast.AugAssign: "augment",
+    ast.Return: "_return",
+    ast.Raise: "_raise",
+    **dict.fromkeys((ast.Continue, ast.Break), "_jump"),
+    ast.If: "_if",
+    **dict.fromkeys((ast.For, ast.AsyncFor), "_for"),
+    ast.While: "_while",
+    **dict.fromkeys((ast.Try, ast.TryStar), "_try"),
+    **dict.fromkeys((ast.With, ast.AsyncWith), "_with"),
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef), "_function"),
+    ast.ClassDef: "_class",
+    **dict.fromkeys((ast.Import, ast.ImportFrom), "imported"),
+    **dict.fromkeys((ast.Global, ast.Nonlocal), "_globals"),
+    ast.Match: "_match",
+}
+"""What a statement does; the others do nothing here."""
 
 
 def _places_only(body: list[ast.stmt]) -> bool:

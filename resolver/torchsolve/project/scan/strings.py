@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torchsolve.project.scan.values import (
     FALSE,
+    NO_MARKS,
     TRUE,
     Const,
     Hole,
@@ -24,15 +25,22 @@ _LIMIT = 20_000
 def concat(pieces: Sequence[Text]) -> Text:
     """The strings one after the other."""
     parts: list[Part] = []
-    marks: Marks = frozenset().union(*(piece.marks for piece in pieces))
+    marks: Marks = NO_MARKS
+    length = 0
     for piece in pieces:
+        if piece.marks and piece.marks is not marks:
+            marks = marks | piece.marks
         for part in piece.parts:
-            if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            if isinstance(part, Hole):
+                parts.append(part)
+                continue
+            length += len(part)
+            if length > _LIMIT:
+                return Text((Hole("long"),), frozenset().union(*(p.marks for p in pieces)))
+            if parts and isinstance(parts[-1], str):
                 parts[-1] += part
             else:
                 parts.append(part)
-    if sum(len(part) for part in parts if isinstance(part, str)) > _LIMIT:
-        return Text((Hole("long"),), marks)
     return Text(tuple(parts), marks)
 
 

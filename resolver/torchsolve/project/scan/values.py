@@ -268,13 +268,13 @@ def options(value: Value) -> tuple[Value, ...]:
 def any_of(values: Iterable[Value]) -> Value:
     """One of ``values``; equal ones are one, their marks put together."""
     values = tuple(values)
-    if len(values) == 1:
+    if len(values) == 1 or (len(values) == 2 and values[0] is values[1]):
         return values[0]
     found: dict[Value, Value] = {}
     vague: set[object] = set()
     for value in values:
         for option in options(value):
-            if isinstance(option, Unknown | Called) or type(option) is Const:
+            if type(option) in _VAGUE:
                 kind = _vague(option)
                 if kind is not None and (kind in vague or len(vague) >= _MOST_VAGUE):
                     continue
@@ -289,14 +289,17 @@ def any_of(values: Iterable[Value]) -> Value:
     return AnyOf(tuple(found.values())[:MOST])
 
 
-def _vague(value: Unknown | Called | Const) -> object:
+_VAGUE = frozenset({Unknown, Called, Const})
+
+
+def _vague(value: Value) -> object:
     """What makes two values that say little the same one; None for those that are kept."""
     if isinstance(value, Called):
         return value.name
     if isinstance(value, Const):
         plain = value.value is None or isinstance(value.value, bool)
         return None if plain else ("number", value.value)
-    return None if value.parts else (value.label, value.kind)
+    return (value.label, value.kind) if isinstance(value, Unknown) and not value.parts else None
 
 
 def marks_of(value: Value) -> Marks:
