@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, overload
 
@@ -13,6 +13,16 @@ from torchsolve.model.package import IndexFile, IndexPage, PageFacts
 
 Outline = tuple[Version, bool]
 """A version, and whether it was yanked: what a specifier asks."""
+
+NeedRow = tuple[tuple[str, ...], str, str, bool]
+"""A requirement that holds for a target: package keys, specifier, line, whether it is direct."""
+
+KeptNeeds = tuple[
+    str, str, str, int, str, tuple[str, ...], tuple[str, ...], dict[str, tuple[NeedRow, ...]]
+]
+"""What METADATA says to a target, in values that any file can hold: ``name version``, subject and
+origin of its requirements, their strength, a Requires-Python that refuses the target (else empty),
+notes, extras, and by extra (none: empty) the requirements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class Choices(Sequence[Choice]):
     Attributes:
         page: what else is to be said of the page.
         masks: bit sets of specifiers over these choices, filled by the solver and kept with them.
+        needs: what the METADATA of some says to the target, likewise; None where nothing is kept.
     """
 
     def __init__(
@@ -77,8 +88,10 @@ class Choices(Sequence[Choice]):
         make: Callable[[int], Choice],
         masks: dict[str, int] | None = None,
         outlines: Callable[[], list[Outline]] | None = None,
+        needs: dict[int, KeptNeeds] | None = None,
     ) -> None:
         self.page = page
+        self.needs = needs
         self._outlines = outlines
         self.masks: dict[str, int] = {} if masks is None else masks
         self._made: list[Choice | None] = [None] * count
@@ -94,6 +107,10 @@ class Choices(Sequence[Choice]):
     def of(cls, page: IndexPage, choices: Sequence[Choice]) -> Choices:
         """Over items that are there already."""
         return cls(PageRemarks.of(page), len(choices), choices.__getitem__)
+
+    def made(self) -> Iterator[tuple[int, Choice]]:
+        """Those that were looked at, with their positions."""
+        return ((i, choice) for i, choice in enumerate(self._made) if choice is not None)
 
     def __len__(self) -> int:
         return len(self._made)

@@ -16,8 +16,8 @@ from collections import Counter
 
 from torchsolve.solve.agenda import Agenda
 from torchsolve.solve.engine import Answer, GaveUp, Infeasible, Solved
+from torchsolve.solve.keys import split_key
 from torchsolve.solve.masks import bits
-from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Edge, Problem
 from torchsolve.solve.state import Nogood, State
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from torchsolve.model.evidence import Evidence
-from torchsolve.model.package import Declared
+from torchsolve.solve.needs import Need
 from torchsolve.solve.question import Rules
 
 
@@ -29,7 +29,7 @@ class Drop:
 
 def find_drop(
     package: NormalizedName,
-    declared: Declared,
+    need: Need,
     rules: Rules,
     demanded: frozenset[str],
     left_out: Mapping[NormalizedName, str],
@@ -38,27 +38,24 @@ def find_drop(
 
     ``left_out``: of the question: names that nobody gets, with the reason.
     """
-    requirement = declared.requirement
-    name = canonicalize_name(requirement.name)
+    name = need.name
     if (package, name) in rules.no_edges:
-        return _drop(package, declared, f"--no-deps {package}:{name}")
+        return _drop(package, need, f"--no-deps {package}:{name}")
     if name in left_out:
-        return _drop(package, declared, left_out[name])
-    if requirement.url is None:
+        return _drop(package, need, left_out[name])
+    if not need.direct:
         return None
     if name in rules.wheels:
-        return _drop(package, declared, "the wheel beside it serves")
+        return _drop(package, need, "the wheel beside it serves")
     if name in demanded:
-        return _drop(package, declared, "a pin of the plan serves")
+        return _drop(package, need, "a pin of the plan serves")
     return None
 
 
-def drop_all(package: NormalizedName, requires: Iterable[Declared]) -> tuple[Drop, ...]:
+def drop_all(package: NormalizedName, needs: Iterable[Need]) -> tuple[Drop, ...]:
     """Every edge of a package named by ``--no-deps NAME``."""
-    return tuple(_drop(package, row, f"--no-deps {package}") for row in requires)
+    return tuple(_drop(package, need, f"--no-deps {package}") for need in needs)
 
 
-def _drop(package: NormalizedName, declared: Declared, reason: str) -> Drop:
-    requirement = declared.requirement
-    name = canonicalize_name(requirement.name)
-    return Drop(package, name, str(requirement), reason, declared.evidence)
+def _drop(package: NormalizedName, need: Need, reason: str) -> Drop:
+    return Drop(package, need.name, str(need.requirement), reason, need.evidence)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 
 from packaging.requirements import Requirement
@@ -17,16 +18,19 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from torchsolve.errors import UnknownError
-from torchsolve.model.choice import PageRemarks
+from torchsolve.model.choice import KeptNeeds, PageRemarks
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.target import Target
 from torchsolve.solve.installed import installed_option
+from torchsolve.solve.keys import CUDA, PYTHON, make_key, split_key
 from torchsolve.solve.masks import NOTHING, OptIn, is_exact, specifier_mask
+from torchsolve.solve.needs import Told, keep
 from torchsolve.solve.options import (
     BestFiles,
     Option,
     Options,
+    python_allows,
     wheel_options,
     why_held_back,
     why_unusable,
@@ -34,27 +38,16 @@ from torchsolve.solve.options import (
 from torchsolve.solve.question import Question, Rules
 from torchsolve.solve.sources import DirectReader, Index
 
-PYTHON = "<python>"
-CUDA = "<cuda>"
 # Errors that speak of one file: no installer takes it, and another version may serve.
 DEFECTIVE = ("bad-metadata", "not-a-wheel", "not-an-sdist")
 
 
-def make_key(name: str, extra: str = "") -> str:
-    """``torch`` or ``torch[extra]``, normalized (PEP 503, PEP 685)."""
-    base = canonicalize_name(name)
-    return f"{base}[{canonicalize_name(extra)}]" if extra else base
-
-
-def split_key(key: str) -> tuple[NormalizedName, str]:
-    """The inverse of ``make_key``."""
-    name, _, rest = key.partition("[")
-    return NormalizedName(name), rest.removesuffix("]")
-
-
 @dataclass(slots=True)
 class Package:
-    """One package of a problem. ``everything`` has a bit for each option."""
+    """One package of a problem. ``everything`` has a bit for each option.
+
+    ``told``: by position what METADATA says; ``kept``: the same as it is kept for later runs.
+    """
 
     key: str
     name: NormalizedName
@@ -63,6 +56,8 @@ class Package:
     page: PageRemarks | None = None
     error: UnknownError | None = None
     opted: OptIn = NOTHING
+    kept: dict[int, KeptNeeds] | None = None
+    told: dict[int, Told] = field(default_factory=dict)
     _masks: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -72,13 +67,23 @@ class Package:
 
     def admitted(self, specifier: SpecifierSet) -> int:
         """Bit set of a specifier, computed once."""
-        text = str(specifier)
+        return self.admits(str(specifier))
+
+    def admits(self, specifier: str) -> int:
+        """The same by the specifier's text."""
+        text = specifier
         if self.opted is not NOTHING:
             text = f"{text} with {self.opted}"
         mask = self._masks.get(text)
         if mask is None:
-            mask = self._masks[text] = specifier_mask(specifier, self.options, self.opted)
+            asked = SpecifierSet(specifier)
+            mask = self._masks[text] = specifier_mask(asked, self.options, self.opted)
         return mask
+
+    def with_extra(self, extra: str) -> Package:
+        """``name[extra]``: the same options, bit sets and METADATA."""
+        key = make_key(self.name, extra)
+        return replace(self, key=key, extra=extra)
 
 
 class Library:
@@ -94,7 +99,8 @@ class Library:
         environment = target.marker_environment()
         self._environment = {name: str(value) for name, value in environment.items()}
         self._packages: dict[NormalizedName, Package] = {}
-        self._applicable: dict[tuple[int, str], tuple[DistMetadata, tuple[Declared, ...]]] = {}
+        # By identity: one value is one file's METADATA, and it is held here with what came of it.
+        self._told: dict[int, tuple[DistMetadata, Told]] = {}
 
     def package(self, name: NormalizedName) -> Package:
         """The index's package of that name; with ``error`` where its page is out of reach."""
@@ -108,9 +114,9 @@ class Library:
             choices = self.index.choices(name, BestFiles(self.target, self.rules, name))
         except UnknownError as error:
             return Package(name, name, "", (), error=error)
-        options = Options(choices)
+        opted, masks = self._opted(name), choices.masks
         return Package(
-            name, name, "", options, choices.page, opted=self._opted(name), _masks=choices.masks
+            name, name, "", Options(choices), choices.page, None, opted, choices.needs, _masks=masks
         )
 
     def _opted(self, name: NormalizedName) -> OptIn:
@@ -130,14 +136,21 @@ class Library:
         marker = requirement.marker
         return marker is None or marker.evaluate({**self._environment, "extra": extra})
 
+    def told(self, metadata: DistMetadata) -> Told:
+        """What METADATA says to the target."""
+        known = self._told.get(id(metadata))
+        if known is not None:
+            return known[1]
+        text = metadata.requires_python or ""
+        if text and python_allows(text, f"{self.target.python}.0"):
+            text = ""
+        told = Told(keep(metadata, text), partial(self.applicable, metadata))
+        self._told[id(metadata)] = (metadata, told)
+        return told
+
     def applicable(self, metadata: DistMetadata, extra: str) -> tuple[Declared, ...]:
         """The requirements that hold for the target; of an extra, those that it adds."""
-        key = (id(metadata), extra)
-        found = self._applicable.get(key)
-        if found is None:
-            rows = tuple(row for row in metadata.requires if self._adds(row.requirement, extra))
-            found = self._applicable[key] = (metadata, rows)
-        return found[1]
+        return tuple(row for row in metadata.requires if self._adds(row.requirement, extra))
 
     def _adds(self, requirement: Requirement, extra: str) -> bool:
         if not extra:
@@ -175,8 +188,7 @@ class Shelf:
             return _virtual(key, Version((cuda.dotted if cuda else None) or "0"))
         name, extra = split_key(key)
         if extra:
-            base = self.package(name)
-            return Package(key, name, extra, base.options, base.page, opted=base.opted)
+            return self.package(name).with_extra(extra)
         if name in self._directs:
             return Package(name, name, "", (self._directs[name],))
         return self._read_named(name)
@@ -215,11 +227,40 @@ class Shelf:
             vcs=found.vcs,
         )
 
-    def metadata(self, name: NormalizedName, option: Option) -> DistMetadata | None:
-        """Core metadata of an option; None where it cannot be told without running code.
+    def told(self, package: Package, position: int) -> Told | None:
+        """What METADATA of an option says; None where it cannot be told without running code.
 
         Raises UnknownError when an index is out of reach.
         """
+        told = package.told.get(position)
+        if told is None:
+            told = self._kept(package, position) or self._read_told(package, position)
+            if told is not None:
+                package.told[position] = told
+        return told
+
+    def _kept(self, package: Package, position: int) -> Told | None:
+        kept = package.kept.get(position) if package.kept else None
+        return Told(kept, partial(self._applicable, package, position)) if kept else None
+
+    def _read_told(self, package: Package, position: int) -> Told | None:
+        metadata = self._metadata(package.name, package.options[position])
+        told = self._library.told(metadata) if metadata is not None else None
+        if told is not None and package.kept is not None:
+            package.kept[position] = told.kept
+        return told
+
+    def _applicable(self, package: Package, position: int, extra: str) -> tuple[Declared, ...]:
+        """An extra that no earlier run asked for."""
+        metadata = self._metadata(package.name, package.options[position])
+        return self._library.applicable(metadata, extra) if metadata is not None else ()
+
+    def is_told(self, package: Package, position: int) -> bool:
+        """Whether METADATA of an option need not be read any more."""
+        return position in package.told or bool(package.kept and position in package.kept)
+
+    def _metadata(self, name: NormalizedName, option: Option) -> DistMetadata | None:
+        """Core metadata of an option. Raises UnknownError when an index is out of reach."""
         if option.file is None or option.metadata is not None or option.unread is not None:
             return option.metadata
         try:

@@ -22,9 +22,9 @@ from torchsolve.model.plan import (
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.claims import claim_notes, node_sources, scripted, weights_of
 from torchsolve.solve.context import Context
+from torchsolve.solve.keys import split_key
 from torchsolve.solve.labels import disagreements
 from torchsolve.solve.options import Option, is_compiled
-from torchsolve.solve.packages import split_key
 from torchsolve.solve.problem import Edge, Problem
 from torchsolve.solve.question import Companion
 from torchsolve.solve.remarks import remarks
@@ -53,10 +53,7 @@ def make_plan(cell: Cell, problem: Problem, picks: dict[str, int], context: Cont
     torch_layer = _closure("torch", graph.needs) if "torch" in picks else set()
     torch_layer |= {name for name in names if name in context.tables.torch.family}
     drops = _drops(problem, picks)
-    pins = tuple(
-        _pin(name, problem.package(name).options[picks[name]], graph, torch_layer, context, problem)
-        for name in names
-    )
+    pins = tuple(_pin(name, picks[name], graph, torch_layer, context, problem) for name in names)
     torch_pin = next((pin for pin in pins if pin.name == "torch"), None)
     layered = context.inventory is not None
     tables, asked = context.tables, tuple(sorted({gpu.capability for gpu in context.gpus}))
@@ -104,7 +101,7 @@ def _graph(problem: Problem, picks: dict[str, int], context: Context, cell: Cell
         for edge in problem.edges(key, position):
             parent, child = split_key(key)[0], split_key(edge.key)[0]
             if parent != child and not child.startswith("<") and child in picks:
-                if edge.requirement is None:
+                if not edge.said.is_requirement:
                     continue
                 graph.needs.setdefault(parent, set()).add(child)
                 graph.asked_by.setdefault(child, set()).add(parent)
@@ -144,21 +141,21 @@ def _closure(name: str, needs: dict[str, set[str]]) -> set[str]:
 
 def _pin(
     name: str,
-    option: Option,
+    position: int,
     graph: _Graph,
     torch_layer: set[str],
     context: Context,
     problem: Problem,
 ) -> Pin:
+    package = problem.package(name)
+    option = package.options[position]
     file = option.file
     assert file is not None  # noqa: S101 - only virtual packages have none, and they are no pins
     requires = tuple(sorted(graph.needs.get(name, ())))
-    metadata = problem.shelf.metadata(NormalizedName(name), option)
-    package = problem.package(name)
-    position = package.options.index(option)
+    told = problem.shelf.told(package, position)
     coupled = problem.is_coupled(package, position, problem.edges(name, position))
     unread = option.unread
-    if unread is None and metadata is None and name not in problem.rules.no_deps:
+    if unread is None and told is None and name not in problem.rules.no_deps:
         unread = problem.shelf.unread.get(
             (name, str(option.version)), "its dependencies cannot be told without building it"
         )
@@ -169,7 +166,7 @@ def _pin(
         layer=_layer(name, option, torch_layer),
         requested_by=tuple(sorted(graph.asked_by.get(name, ()))),
         requires=requires,
-        verdict=_proven(name, option, problem) or _verdict(file, coupled, unread),
+        verdict=_proven(name, position, problem) or _verdict(file, coupled, unread),
         torch_coupled=coupled,
         no_deps=_no_deps(name, context),
         vcs=option.vcs,
@@ -215,8 +212,8 @@ def _plan_verdict(pins: Sequence[Pin], problem: Problem, trust_labels: bool) -> 
     return PlanVerdict.LINKED if WheelVerdict.LINKS in found else PlanVerdict.PROVEN
 
 
-def _proven(name: str, option: Option, problem: Problem) -> WheelVerdict | None:
-    proof = problem.proof(name, problem.package(name).options.index(option))
+def _proven(name: str, position: int, problem: Problem) -> WheelVerdict | None:
+    proof = problem.proof(name, position)
     return proof.verdict if proof is not None else None
 
 
@@ -254,7 +251,9 @@ def _labels(problem: Problem, picks: dict[str, int]) -> tuple[Evidence, ...]:
     """What the names of the plan's own wheels claim."""
     edges = [edge for key, i in sorted(picks.items()) for edge in problem.edges(key, i)]
     rows = {row.evidence for row in problem.rules.companions}
-    found = [e.evidence for e in edges if e.requirement is None and e.key in ("torch", "<cuda>")]
+    found = [
+        e.evidence for e in edges if e.key in ("torch", "<cuda>") and not e.said.is_requirement
+    ]
     return tuple(dict.fromkeys(evidence for evidence in found if evidence not in rows))
 
 
@@ -277,7 +276,7 @@ def _spoke(row: Companion, problem: Problem, picks: dict[str, int], position: in
     if not row.specifier.contains(problem.package(row.package).options[position].version):
         return False
     edges = problem.known_edges(row.package, position)
-    declared = [edge for edge in edges if edge.requirement is not None and edge.key in picks]
+    declared = [edge for edge in edges if edge.said.is_requirement and edge.key in picks]
     if not edges or not all(edge.mask >> picks[edge.key] & 1 for edge in declared):
         return False
     said = [edge for edge in edges if edge.evidence == row.evidence]

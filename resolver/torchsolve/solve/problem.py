@@ -16,38 +16,40 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.package import Declared, DistMetadata, IndexFile
+from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import WheelVerdict
 from torchsolve.model.proof import Proof
 from torchsolve.solve.drops import Drop, drop_all, find_drop
+from torchsolve.solve.keys import CUDA, PYTHON, make_key, split_key
 from torchsolve.solve.masks import bits
-from torchsolve.solve.options import Option, is_compiled, python_allows
-from torchsolve.solve.packages import (
-    CUDA,
-    DEFECTIVE,
-    PYTHON,
-    Library,
-    Package,
-    Shelf,
-    make_key,
-    split_key,
-)
+from torchsolve.solve.needs import Need, Said, Stated, Told
+from torchsolve.solve.options import Option, is_compiled
+from torchsolve.solve.packages import DEFECTIVE, Library, Package, Shelf
 from torchsolve.solve.question import Companion, Fact, FactKind, Question
 from torchsolve.solve.sources import DirectReader, Prover
 
-CLAIMED = Strength.CLAIMED
+CLAIMED, DECLARED = Strength.CLAIMED, Strength.DECLARED
 Parent = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Edge:
     """``parent`` (None: a fact) admits only ``mask`` of the options of ``key``."""
 
     key: str
     mask: int
-    evidence: Evidence
+    said: Said
     parent: Parent | None = None
-    requirement: Requirement | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        """Who states it; made when it is asked for."""
+        return self.said.evidence
+
+    @property
+    def requirement(self) -> Requirement | None:
+        """As which requirement, if it is one; made when it is asked for."""
+        return self.said.requirement
 
 
 class Problem:
@@ -127,7 +129,7 @@ class Problem:
         if fact.kind is FactKind.BUNDLED:
             options = self.package(make_key(requirement.name)).options
             mask = sum(1 << i for i, option in enumerate(options) if option.wheel is not None)
-            yield Edge(make_key(requirement.name), mask, fact.evidence, None, requirement)
+            yield Edge(make_key(requirement.name), mask, Stated(fact.evidence, requirement))
             return
         yield from self._requirement_edges(requirement, fact.evidence, None)
 
@@ -172,7 +174,7 @@ class Problem:
         if proof is not None and proof.verdict is WheelVerdict.REFUTED:
             torch = self.package("torch")
             mask = torch.everything & ~self._cell_torch()
-            yield Edge("torch", mask, proof.evidence, (key, position))
+            yield Edge("torch", mask, Stated(proof.evidence), (key, position))
 
     def proof(self, key: str, position: int, edges: tuple[Edge, ...] | None = None) -> Proof | None:
         """What the binaries of a torch-coupled option say; None where nobody asks them."""
@@ -224,30 +226,30 @@ class Problem:
         parent = (key, position)
         if package.extra:
             tie = Evidence(key, f"is part of {package.name}", Strength.DECLARED, "its extra")
-            yield Edge(package.name, 1 << position, tie, parent)
+            yield Edge(package.name, 1 << position, Stated(tie), parent)
         else:
             yield from self._claim_edges(package.name, option, parent)
         if self.rules.names_only and option.wheel is not None:
             return
         yield from self._floor_edges(option.file, parent)
         try:
-            metadata = self.shelf.metadata(package.name, option)
+            told = self.shelf.told(package, position)
         except UnknownError as error:
             if error.reference not in DEFECTIVE:
                 raise
             yield self._defect(f"{package.name} {option.version}", error, parent)
             return
-        if metadata is not None:
-            if not package.extra:
-                yield from self._python_edge(metadata, parent)
-            yield from self._declared_edges(package, metadata, parent)
+        if told is not None:
+            if told.python and not package.extra:
+                yield self._python_edge(told, parent)
+            yield from self._declared_edges(package, told, parent)
 
     def _defect(self, label: str, error: UnknownError, parent: Parent) -> Edge:
         """A file that no installer takes rules itself out, as in pip and uv."""
         text = f"cannot be installed: {error.message}"
         evidence = Evidence(label, text, Strength.DECLARED, error.origin)
         self.defects[parent] = evidence
-        return Edge(PYTHON, 0, evidence, parent)
+        return Edge(PYTHON, 0, Stated(evidence), parent)
 
     def _floor_edges(self, file: IndexFile, parent: Parent) -> Iterator[Edge]:
         """A file that needs newer libraries than the image has, whatever its tag says."""
@@ -255,7 +257,7 @@ class Problem:
         glibc = ".".join(map(str, question.target.glibc))
         for floor in self.rules.floors:
             if floor.filename == file.filename and not floor.fits(glibc, question.libstdcxx):
-                yield Edge(PYTHON, 0, floor.evidence, parent)
+                yield Edge(PYTHON, 0, Stated(floor.evidence), parent)
 
     def _claim_edges(self, name: NormalizedName, option: Option, parent: Parent) -> Iterator[Edge]:
         label, wheel = f"{name} {option.version}", option.wheel
@@ -283,40 +285,39 @@ class Problem:
         ]
 
     def _torch_edge(self, specifier: SpecifierSet, evidence: Evidence, parent: Parent) -> Edge:
-        return Edge("torch", self.package("torch").admitted(specifier), evidence, parent)
+        mask = self.package("torch").admitted(specifier)
+        return Edge("torch", mask, Stated(evidence), parent)
 
     def _cuda_edge(self, major: int, evidence: Evidence, parent: Parent) -> Edge:
         cuda = self.question.cuda
         fits = cuda is None or cuda.major is None or cuda.major == major
-        return Edge(CUDA, 1 if fits else 0, evidence, parent)
+        return Edge(CUDA, 1 if fits else 0, Stated(evidence), parent)
 
-    def _python_edge(self, metadata: DistMetadata, parent: Parent) -> Iterator[Edge]:
-        text = metadata.requires_python
-        if text and not python_allows(text, f"{self.question.target.python}.0"):
-            label = f"{metadata.name} {metadata.version}"
-            origin = f"METADATA of {label}"
-            evidence = Evidence(label, f"needs Python {text}", Strength.DECLARED, origin)
-            yield Edge(PYTHON, 0, evidence, parent)
+    def _python_edge(self, told: Told, parent: Parent) -> Edge:
+        text, origin = f"needs Python {told.python}", f"METADATA of {told.label}"
+        return Edge(PYTHON, 0, Stated(Evidence(told.label, text, DECLARED, origin)), parent)
 
-    def _declared_edges(
-        self, package: Package, metadata: DistMetadata, parent: Parent
-    ) -> Iterator[Edge]:
-        rows = self._library.applicable(metadata, package.extra)
+    def _declared_edges(self, package: Package, told: Told, parent: Parent) -> Iterator[Edge]:
+        needs = told.needs(package.extra)
         if package.name in self.rules.no_deps:
-            self._drops[parent] = drop_all(package.name, rows)
+            self._drops[parent] = drop_all(package.name, needs)
             return
-        followed: list[Declared] = []
+        followed: list[Need] = []
         drops: list[Drop] = []
-        for row in rows:
-            drop = find_drop(package.name, row, self.rules, self._demanded, self._left_out)
+        for need in needs:
+            drop = find_drop(package.name, need, self.rules, self._demanded, self._left_out)
             if drop is None:
-                followed.append(row)
+                followed.append(need)
             else:
                 drops.append(drop)
         self._drops[parent] = tuple(drops)
-        self.shelf.prefetch(make_key(row.requirement.name) for row in followed)
-        for row in followed:
-            yield from self._requirement_edges(row.requirement, row.evidence, parent)
+        self.shelf.prefetch(need.name for need in followed)
+        for need in followed:
+            if need.direct or need.name in self.rules.overrides:
+                yield from self._requirement_edges(need.requirement, need.evidence, parent)
+                continue
+            for key in need.keys:
+                yield Edge(key, self.package(key).admits(need.specifier), need, parent)
 
     def _requirement_edges(
         self, asked: Requirement, evidence: Evidence, parent: Parent | None
@@ -330,7 +331,7 @@ class Problem:
             package = self.package(key)
             direct = bool(requirement.url)
             mask = package.everything if direct else package.admitted(requirement.specifier)
-            yield Edge(key, mask, evidence, parent, requirement)
+            yield Edge(key, mask, Stated(evidence, requirement), parent)
 
     def prefetch(self, edges: Iterable[Edge]) -> None:
         """Read the metadata of the newest option that each edge admits, at once."""
@@ -339,5 +340,6 @@ class Problem:
             mask = edge.mask & self.bound(edge.key)
             first = self.first(edge.key, mask) if mask else None
             if first is not None and (edge.key, first) not in self._edges:
-                options.append(self.package(edge.key).options[first])
+                package = self.package(edge.key)
+                options += [] if self.shelf.is_told(package, first) else [package.options[first]]
         self.shelf.prefetch_metadata(options)

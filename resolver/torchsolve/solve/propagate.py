@@ -16,8 +16,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.solve.keys import CUDA, PYTHON, split_key
 from torchsolve.solve.masks import bits
-from torchsolve.solve.packages import CUDA, PYTHON, split_key, version_span
+from torchsolve.solve.packages import version_span
 from torchsolve.solve.problem import Edge, Problem
 
 _VERSIONS = 3

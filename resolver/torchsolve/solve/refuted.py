@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from torchsolve.errors import UnknownError
 from torchsolve.solve.engine import Answer, Infeasible
-from torchsolve.solve.packages import CUDA
+from torchsolve.solve.keys import CUDA
 from torchsolve.solve.question import Fact, Question
 
 # The newest of them serve; a cell that meets none is solved as it is.

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from packaging.utils import NormalizedName
-
 from torchsolve.model.choice import PageRemarks
 from torchsolve.solve.drops import Drop
+from torchsolve.solve.keys import split_key
 from torchsolve.solve.options import WITHOUT_TIMES, Option
-from torchsolve.solve.packages import split_key
+from torchsolve.solve.packages import Package
 from torchsolve.solve.problem import Problem
 
 _SHOWN = 3
@@ -30,7 +29,7 @@ def remarks(problem: Problem, picks: dict[str, int]) -> tuple[str, ...]:
             continue
         package = problem.package(key)
         option = package.options[picks[key]]
-        lines += _of_file(package.name, option, problem)
+        lines += _of_file(package, picks[key], problem)
         if package.page is not None:
             lines += _of_page(package.page, option, problem)
     defects = [evidence for _, evidence in sorted(problem.defects.items())]
@@ -75,7 +74,8 @@ def _all_drops(problem: Problem, picks: dict[str, int]) -> list[Drop]:
     return [*problem.fact_drops, *drops]
 
 
-def _of_file(name: NormalizedName, option: Option, problem: Problem) -> Iterator[str]:
+def _of_file(package: Package, position: int, problem: Problem) -> Iterator[str]:
+    name, option = package.name, package.options[position]
     file = option.file
     if file is None:
         return
@@ -88,18 +88,17 @@ def _of_file(name: NormalizedName, option: Option, problem: Problem) -> Iterator
             f"{name} {option.version}: the torch index gives no upload time; the cut-off is held "
             "against the date of the torch release"
         )
-    metadata = problem.shelf.metadata(name, option)
-    if metadata is not None:
-        yield from metadata.notes
+    told = problem.shelf.told(package, position)
+    yield from told.notes if told is not None else ()
 
 
 def _of_extra(key: str, problem: Problem, picks: dict[str, int]) -> Iterator[str]:
     """An extra that the chosen version does not have: pip and uv warn of it too."""
     name, extra = split_key(key)
-    option = problem.package(key).options[picks[key]]
-    metadata = problem.shelf.metadata(name, option)
+    package = problem.package(key)
+    option, told = package.options[picks[key]], problem.shelf.told(package, picks[key])
     edges = (edge for edge in problem.edges(key, picks[key]) if edge.key != name)
-    if metadata is not None and extra not in metadata.extras and not any(edges):
+    if told is not None and extra not in told.extras and not any(edges):
         yield f"{name} {option.version} has no extra {extra}"
 
 

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from torchsolve.facts.imports import ImportName
-from torchsolve.solve.packages import split_key
+from torchsolve.solve.keys import split_key
 from torchsolve.solve.problem import Edge, Problem
 from torchsolve.solve.question import Fact, FactKind, Question
 

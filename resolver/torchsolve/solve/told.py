@@ -9,7 +9,7 @@ from torchsolve.facts import Facts
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import CellOutcome, Plan, Strategy
 from torchsolve.model.preferences import Preferences
-from torchsolve.solve.packages import split_key
+from torchsolve.solve.keys import split_key
 from torchsolve.solve.problem import Problem
 
 
