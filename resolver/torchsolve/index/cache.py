@@ -23,18 +23,23 @@ from typing import Any
 _FORM = "v2"
 _STALE = 24 * 3600.0
 
+Stamp = tuple[int, ...]
+"""Tells one writing of an entry from every other."""
+
 
 class Entry:
     """A cached thing: a head of JSON values and a body of text.
 
     Attributes:
         data: the body in UTF-8, which is how it stays in memory: as a text it may be twice as big.
+        stamp: of the file that holds it; None where none does.
     """
 
-    __slots__ = ("data", "head")
+    __slots__ = ("data", "head", "stamp")
 
     def __init__(self, head: dict[str, Any], body: str | bytes) -> None:
         self.head = head
+        self.stamp: Stamp | None = None
         self.data = body.encode("utf-8", "replace") if isinstance(body, str) else body
 
     @property
@@ -71,21 +76,41 @@ class Cache:
         """The entry; None where there is none that is whole."""
         try:
             with open(f"{self._root}/{kind}/{key}", "rb") as stream:  # noqa: PTH123 - read often
+                stamp = _stamp(os.fstat(stream.fileno()))
                 data = stream.read()
             if int(data[:8], 16) != _checksum(kind, key, memoryview(data)[8:]):
                 return None
             end = data.find(b"\n", 8)
             head = json.loads(data[8:end])
-            return Entry(head, data[end + 1 :]) if isinstance(head, dict) else None
+            if not isinstance(head, dict):
+                return None
         except (OSError, ValueError):
             return None
+        entry = Entry(head, data[end + 1 :])
+        entry.stamp = stamp
+        return entry
 
     def write(self, kind: str, key: str, entry: Entry) -> None:
         """Keeps the entry, in place of an older one."""
         head = json.dumps(entry.head, sort_keys=True, separators=(",", ":"))
         data = head.encode() + b"\n" + entry.data
         with contextlib.suppress(OSError):
-            self._replace(self.path(kind, key), b"%08x" % _checksum(kind, key, data) + data)
+            checked = b"%08x" % _checksum(kind, key, data) + data
+            entry.stamp = self._replace(self.path(kind, key), checked)
+
+    def stamp(self, kind: str, key: str) -> Stamp | None:
+        """The stamp that an entry would have if it were read; None where there is none."""
+        try:
+            return _stamp(os.stat(f"{self._root}/{kind}/{key}"))  # noqa: PTH116 - asked often
+        except OSError:
+            return None
+
+    def trim(self, kind: str, most: int) -> None:
+        """Drops the oldest entries of a kind, all but ``most``."""
+        with contextlib.suppress(OSError):
+            found = sorted(self.path(kind, "").iterdir(), key=lambda path: path.stat().st_mtime)
+            for path in found[:-most]:
+                path.unlink()
 
     def touch(self, kind: str, key: str) -> None:
         """Tells a snapshot that this is needed, and not only fetched ahead."""
@@ -103,11 +128,13 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _replace(self, path: Path, data: bytes) -> None:
+    def _replace(self, path: Path, data: bytes) -> Stamp:
         handle, draft = tempfile.mkstemp(dir=self._drafts())
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
+                stream.flush()
+                stamp = _stamp(os.fstat(handle))
             try:
                 Path(draft).replace(path)
             except FileNotFoundError:
@@ -116,6 +143,7 @@ class Cache:
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
+        return stamp
 
     def _drafts(self) -> Path:
         folder = self._root / "drafts"
@@ -124,6 +152,11 @@ class Cache:
             folder.mkdir(parents=True, exist_ok=True)
             _sweep(folder)
         return folder
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    """An entry is written to a new file each time: none has the number and time of another."""
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _checksum(kind: str, key: str, data: bytes | memoryview) -> int:

@@ -52,7 +52,9 @@ class IndexClient:
         self._http = Http(settings, self._credentials)
         self._cache = cache = _cache(settings)
         self._once = once = Once(settings.connections)
-        self._pages = Pages(settings, self._http, cache, once, self._credentials)
+        self._pages = Pages(
+            settings, self._http, cache, once, self._credentials, needs=builder is None
+        )
         self._metadata = MetadataReader(settings, self._http, cache, builder)
 
     def with_torch(self, url: str | None, family: frozenset[str]) -> IndexClient:

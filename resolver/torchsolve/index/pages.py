@@ -16,6 +16,7 @@ from torchsolve.errors import UnknownError
 from torchsolve.facts import load_facts
 from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.chosen import Chosen, about_page, folder_name
+from torchsolve.index.compiled import Compiled
 from torchsolve.index.credentials import Auth, Credentials, redact, split_auth
 from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
 from torchsolve.index.http import Http, Response, raise_for_status
@@ -53,9 +54,13 @@ class Pages:
         cache: Cache,
         once: Once,
         credentials: Credentials,
+        *,
+        needs: bool = True,
     ) -> None:
+        """``needs``: what METADATA says may be kept with pages, see ``Compiled``."""
         self._settings, self._http, self._cache, self._once = settings, http, cache, once
         self._chosen = Chosen(cache)
+        self._compiled = Compiled(cache, needs=needs) if cache.transparent else None
         # One at a time: a page of 40 MB makes values of 200, and threads would gain nothing.
         self._parsing = Lock()
         self._credentials = credentials
@@ -79,11 +84,36 @@ class Pages:
 
         Raises UnknownError as ``read`` does.
         """
+        own = self._folder(index)
+        folder = folder_name(f"{self._settings.exclude_newer} {chooser.key}", own)
+        if self._compiled is None:
+            return self._choose(index, name, folder, chooser, self.entry(index, name))
+        stamp = self._cache.stamp(f"pages/{own}", name)
+        head = self._compiled.head(folder, name, stamp)
+        if head is not None and usable(head, self._settings):
+            again = partial(self._again, index, name, folder, chooser, head)
+            return self._compiled.open(folder, name, index.label, again)
         entry = self.entry(index, name)
+        found = self._choose(index, name, folder, chooser, entry)
+        self._compiled.add(folder, name, entry, found)
+        return found
+
+    def _again(
+        self, index: Index, name: NormalizedName, folder: str, chooser: Chooser, head: Entry
+    ) -> Choices:
+        """What a record was made from. Raises UnknownError ``cache-changed``."""
+        entry = self.entry(index, name)
+        found = self._choose(index, name, folder, chooser, entry)
+        if found is None or entry.head["digest"] != head.head["digest"]:
+            message = "another run found a newer page while this one was reading the old one"
+            raise UnknownError("cache-changed", message, origin=name, hint="run it again")
+        return found
+
+    def _choose(
+        self, index: Index, name: NormalizedName, folder: str, chooser: Chooser, entry: Entry
+    ) -> Choices | None:
         if entry.head["missing"]:
             return None
-        key = f"{self._settings.exclude_newer} {chooser.key}"
-        folder = folder_name(key, self._folder(index))
         kept = self._chosen.read(folder, name, index.label, entry)
         if kept is not None:
             return kept
@@ -92,7 +122,8 @@ class Pages:
 
     def flush(self) -> None:
         """Keeps what was learnt of the choices."""
-        self._chosen.flush()
+        if self._compiled is not None:
+            self._compiled.flush()
 
     def _page(self, index: Index, name: NormalizedName, entry: Entry, *, whole: bool) -> IndexPage:
         cutoff = None if whole else self._settings.exclude_newer

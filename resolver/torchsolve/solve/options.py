@@ -147,8 +147,8 @@ class BestFiles:
 @lru_cache(maxsize=1)
 def _edition() -> str:
     """Changes with the code that is behind a choice, in a checkout too."""
-    sources = [Path(__file__), Path(__file__).with_name("masks.py")]
-    stats = [path.stat() for path in sources]
+    sources = ("options.py", "masks.py", "needs.py", "packages.py")
+    stats = [Path(__file__).with_name(name).stat() for name in sources]
     return " ".join([packaging.__version__, *(f"{s.st_size} {s.st_mtime_ns}" for s in stats)])
 
 
