@@ -26,6 +26,7 @@ from torchsolve.project.scan.values import (
     text,
 )
 
+_NOTES = (".json", ".yaml", ".yml", ".toml", ".ini", ".txt", ".csv", ".log")
 TORCH_HUB = "<torch-hub>"
 
 
@@ -111,6 +112,15 @@ class Addresses(Hub):
                 request.pending = False
                 request.marks |= frozenset().union(*(t.marks for t in self.texts(request.path)))
             return
+        if writes and args:
+            self._written(args[0])
+
+    def _written(self, path: Value) -> None:
+        """A text that the node writes itself is no model that somebody has to bring."""
+        for option in self.texts(path):
+            last = option.parts[-1] if option.parts else ""
+            if isinstance(last, str) and last.endswith(_NOTES):
+                self.extended.update(name for kind, name in option.marks if kind == "join")
 
     def _shell(self, name: str, args: Args) -> Value:
         command = args[0] if args else NONE

@@ -41,10 +41,24 @@ def given(value: Value | None) -> Value | None:
 def is_object(value: Value) -> bool:
     """Whether it is no path: an open file, a buffer, a model."""
     if isinstance(value, Called):
-        return value.name != "open"
+        return not is_open(value)
     return not isinstance(value, Text | PathValue | Unknown | Const) and not (
         hasattr(value, "options")
     )
+
+
+def is_open(value: Value) -> bool:
+    """Whether it is a file that was opened by its path."""
+    return isinstance(value, Called) and value.name.rpartition(".")[2] == "open"
+
+
+def behind(value: Value) -> Value:
+    """The path of an open file, or of what was read from one into memory."""
+    if isinstance(value, Called) and value.args:
+        inner = value.args[0]
+        if is_open(value) or (value.name == "io.BytesIO" and is_open(inner)):
+            return behind(inner)
+    return value
 
 
 def is_default(value: Value) -> bool:

@@ -6,7 +6,7 @@ import ast
 
 from torchsolve.project.scan.ospath import path_attribute
 from torchsolve.project.scan.statements import Statements
-from torchsolve.project.scan.texts import as_text, key_of
+from torchsolve.project.scan.texts import any_entry, as_text, key_of
 from torchsolve.project.scan.values import (
     MOST,
     AnyOf,
@@ -207,10 +207,7 @@ class Attributes(Statements):
             return with_marks(value.items[known], marks)
         if known is not None:
             return value.rest if value.rest is not None else Unknown(str(known))
-        found = [with_marks(v, marks) for v in value.items.values()]
-        if value.rest is not None:
-            found.append(value.rest)
-        return any_of(found) if found else Unknown()
+        return any_of(any_entry(value, marks)) if value.items or value.rest else Unknown()
 
     def _element(self, items: list[Value], rest: Value | None, key: Value) -> Value:
         place = key.value if isinstance(key, Const) else None

@@ -38,7 +38,9 @@ class Binding(Expressions):
             here = here.outer
         target = here or scope.module or scope
         known = target.names.get(name)
-        target.names[name] = any_of([known, value]) if known is not None and self.doubt else value
+        found = any_of([known, value]) if known is not None and self.doubt else value
+        self.journal.bind(target.names, name, found)
+        target.names[name] = found
 
     def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
         """Bind a target to a value."""
@@ -96,7 +98,9 @@ class Binding(Expressions):
 
     def _keep(self, names: dict[str, Value], name: str, value: Value) -> None:
         known = names.get(name) if self.doubt else None
-        names[name] = value if known is None else any_of([known, value])
+        found = value if known is None else any_of([known, value])
+        self.journal.bind(names, name, found)
+        names[name] = found
 
     def _set_item(self, inner: ast.expr, key: ast.expr, value: Value, scope: Scope) -> None:
         owners = options(self.eval(inner, scope))
@@ -112,7 +116,7 @@ class Binding(Expressions):
         match owner:
             case DictValue():
                 known = owner.items.get(key_of(key)) if self.doubt else None
-                put(owner, key, value if known is None else any_of([known, value]))
+                self._put(owner, key, value if known is None else any_of([known, value]))
             case ListValue():
                 owner.rest = value if owner.rest is None else any_of([owner.rest, value])
             case Unknown(parts=parts) | Called(parts=parts):
@@ -123,6 +127,15 @@ class Binding(Expressions):
                 self.register(key, value)
             case _:
                 pass
+
+    def _put(self, owner: DictValue, key: Value, value: Value) -> None:
+        known = key_of(key)
+        if known is None:
+            rest = any_of([owner.rest, value]) if owner.rest is not None else value
+            self.journal.more(owner, rest)
+        else:
+            self.journal.bind(owner.items, known, value)
+        put(owner, key, value)
 
     def register(self, category: Value, value: Value) -> None:
         """``folder_names_and_paths[category] = value``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchsolve.project.scan.calls import Calls
+from torchsolve.project.scan.callbacks import Callbacks
 from torchsolve.project.scan.containers import dict_method
 from torchsolve.project.scan.values import (
     MOST,
@@ -24,7 +24,7 @@ from torchsolve.project.scan.values import (
 )
 
 
-class Builtins(Calls):
+class Builtins(Callbacks):
     """Functions that need no import."""
 
     def builtin(self, name: str, args: list[Value], keywords: dict[str, Value]) -> Value:

@@ -163,6 +163,7 @@ class Calls(Attributes):
             case AnyOf(several):
                 return any_of(self.call(f, args, keywords, node) for f in several[:_FEW])
             case _:
+                self.hand_on("", args, keywords)
                 return Unknown()
 
     def external(self, name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
@@ -221,8 +222,19 @@ class Calls(Attributes):
 
     def _is_vague(self, value: Value) -> bool:
         if isinstance(value, FunctionValue):
-            return not self.interest.has(value.node)
+            return not self.leads(value)
         return isinstance(value, Unknown | Called | Const)
+
+    def leads(self, function: FunctionValue) -> bool:
+        """Whether a function leads to a model."""
+        node = function.node
+        return (
+            self.may_matter(node.body) if isinstance(node, ast.Lambda) else self.interest.has(node)
+        )
+
+    def hand_on(self, name: str, args: Sequence[Value], keywords: dict[str, Value]) -> None:
+        """Run what a foreign callable is given to call."""
+        raise NotImplementedError
 
     def _scope_of(self, function: FunctionValue) -> Scope:
         around = function.scope
@@ -301,7 +313,18 @@ class Calls(Attributes):
             self.run(
                 FunctionValue(method.node, method.scope, method.owner, found), args, keywords, node
             )
+            if (self.foreign_base(cls) or "").startswith("comfy."):
+                self._kept_by_base(found, method, args, keywords)
         return found
+
+    def _kept_by_base(
+        self, found: Instance, method: FunctionValue, args: list[Value], keywords: dict[str, Value]
+    ) -> None:
+        """A class of ComfyUI keeps what its constructor gets, under the same name."""
+        names = [a.arg for a in method.node.args.args[1:]]
+        for name, value in (*zip(names, args, strict=False), *keywords.items()):
+            if name not in found.names:
+                self.set_attribute(found, name, value)
 
     def _is_record(self, cls: ClassValue) -> bool:
         named = any(isinstance(b, External) and b.name.endswith("NamedTuple") for b in cls.bases)

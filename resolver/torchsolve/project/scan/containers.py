@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torchsolve.project.scan.texts import any_rest, key_of, put
+from torchsolve.project.scan.texts import any_entry, any_rest, key_of, put
 from torchsolve.project.scan.values import (
     NONE,
     Const,
@@ -94,10 +94,7 @@ def _get(owner: DictValue, args: list[Value]) -> Value:
         return with_marks(owner.items[known], marks)
     if known is not None:
         return any_of([owner.rest, default]) if owner.rest is not None else default
-    found = [with_marks(v, marks) for v in owner.items.values()]
-    if owner.rest is not None:
-        found.append(owner.rest)
-    return any_of([*found, default])
+    return any_of([*any_entry(owner, marks), default])
 
 
 def _pairs(owner: DictValue) -> Value:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from torchsolve.project.scan.interpreter import Interpreter
+from torchsolve.project.scan.journal import Journal
 from torchsolve.project.scan.observation import Observation
 from torchsolve.project.scan.state import Frame, OutOfStepsError
 from torchsolve.project.scan.values import (
@@ -131,6 +132,7 @@ class Runner:
         machine = self.machine
         start = len(machine.observations)
         machine.split_on.clear()
+        machine.journal = Journal()
         result = self._run(function, owner, values)
         seen = machine.observations[start:]
         most = min(MOST, max(_AFFORDED // max(machine.steps, 1), 4))
@@ -144,9 +146,14 @@ class Runner:
                 sizes *= size
         if chosen and machine.total < machine.bounds.total:
             del machine.observations[start:]
+            whole = machine.journal
+            whole.undo()
             for combination in product(*(options(values[n]) for n in chosen)):
                 picked = values | dict(zip(chosen, combination, strict=True))
+                machine.journal = Journal()
                 self._run(function, owner, picked)
+                machine.journal.undo()
+            whole.redo()
         self._wire(cls, result, wires)
 
     def _run(self, function: FunctionValue, owner: Value, values: dict[str, Value]) -> Value:
@@ -302,14 +309,15 @@ class Runner:
 def chosen(name: str, choices: list[Value]) -> Value:
     """The value of a combo: one of its entries, or what a listing holds."""
     found: list[Value] = []
+    listed = frozenset({("user", name), ("rest", name)})
     for choice in choices:
         for option in options(choice):
             if isinstance(option, Text):
-                kind = "user" if option.holes else "enum"
+                kinds = ("user", "rest") if option.holes else ("enum",)
                 parts = tuple(_renamed(part, name) for part in option.parts)
-                found.append(Text(parts, option.marks | {(kind, name)}))
+                found.append(Text(parts, option.marks | {(kind, name) for kind in kinds}))
             elif isinstance(option, Unknown):
-                found.append(hole(name, "user", frozenset({("user", name)})))
+                found.append(hole(name, "user", listed))
             else:
                 found.append(option)
     return any_of([v for v in found if not (isinstance(v, Text) and not v.parts)] or found)

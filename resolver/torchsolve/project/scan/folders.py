@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from torchsolve.model.models import Mechanism
 from torchsolve.project.scan import ospath
@@ -128,7 +129,8 @@ class Folders(Library):
         if known is None:
             name = category.holes[0].name if category.holes else "category"
             return [ospath.join_paths([text(ROOT + "/models"), hole(name, marks=category.marks)])]
-        dirs, _ = self.folders.get(known, ([f"models/{known}"], []))
+        guess = [] if self.foreign else [f"models/{known}"]
+        dirs, _ = self.folders.get(known, (guess, []))
         if not dirs:  # only extra_model_paths.yaml gives it any
             return [hole(known, "config", category.marks)]
         return [_place(folder, category.marks) for folder in dirs]
@@ -151,8 +153,10 @@ class Folders(Library):
 
     def _full_path(self, api: str, category: Value, name: Value) -> Value:
         paths: list[Value] = []
+        names = self.texts(name, "file")
+        names = tuple(n for n in names if n.parts) or names
         for option in self.texts(category, "category"):
-            for file in self.texts(name, "file"):
+            for file in names:
                 paths += [ospath.join_paths([place, file]) for place in self.places(option)]
         found = any_of(paths)
         self.observe(Mechanism.FOLDER_PATHS, f"folder_paths.{api}", path=found, category=category)
@@ -195,6 +199,7 @@ class Folders(Library):
         """``folder_names_and_paths[category] = (paths, extensions)``."""
         row = next((v for v in options(value) if isinstance(v, ListValue)), ListValue())
         paths = self.elements(row.items[0]) if row.items else [Unknown("folder")]
+        paths = [p for p in paths if not _is_foreign(p)] or paths
         suffixes = self.elements(row.items[1]) if len(row.items) > 1 else []
         known = [t.literal for v in suffixes for t in self.texts(v) if t.literal]
         dirs = [_folder(t) for v in paths for t in self.texts(v)]
@@ -206,6 +211,21 @@ class Folders(Library):
             pattern = text(f"*{known[0]}")
             found = [ospath.join_paths([t, pattern]) for v in paths for t in self.texts(v)]
         self._registration(f"folder_paths.{_REGISTRY}", category, any_of(found))
+
+    def elsewhere(self, body: Sequence[ast.stmt], scope: Scope) -> None:
+        """The way that is taken only where something else has registered the category.
+
+        It is gone through for what it does on its lines; nothing of it stays.
+        """
+        names, folders = scope.names, self.folders
+        scope.names = dict(names)
+        self.folders = {name: (list(d), list(e)) for name, (d, e) in folders.items()}
+        self.doubt += 1
+        self.foreign = True
+        self.flow(body, scope)
+        self.foreign = False
+        self.doubt -= 1
+        scope.names, self.folders = names, folders
 
     def external_item(self, name: str, key: Value) -> Value:
         """An item of something external."""
@@ -259,6 +279,10 @@ def _called_as(scope: Scope) -> str:
     if scope.function == "__init__" and scope.owner is not None:
         return scope.owner.name
     return scope.function
+
+
+def _is_foreign(path: Value) -> bool:
+    return isinstance(path, Text) and [h.kind for h in path.holes] == ["config"]
 
 
 def _place(folder: str, marks: Marks) -> Text:

@@ -164,10 +164,9 @@ class Hub(Folders):
     def own_pretrained(self, function: FunctionValue, args: Args, keywords: Keywords) -> None:
         """A ``from_pretrained`` of the tree: what it gets is a path, what is in it is followed."""
         spec = function.node.args
-        first = 1 if function.bound is not None or function.owner is not None else 0
+        first = 1 if function.bound is not None else 0
         names = [a.arg for a in (*spec.posonlyargs, *spec.args)][first:]
-        shift = 0 if function.bound is not None else first
-        wanted = args[shift] if len(args) > shift else keywords.get(names[0]) if names else None
+        wanted = args[0] if args else keywords.get(names[0]) if names else None
         if wanted is None or isinstance(wanted, Const):
             return
         places = [t for o in options(wanted) if not is_object(o) for t in self.texts(o, "model")]

@@ -16,6 +16,7 @@ _MARKS = re.compile(
     rb"(?<!np.load\()(?<!umpy.load\()(?<!audio.load\()"
     rb"|safe_open|get_(?:full_path|filename_list|folder_paths)|add_model_folder_path"
     rb"|folder_names_and_paths|models_dir|requests\.|urlretrieve|urlopen|[dD]ownload"
+    rb"|ClientSession|httpx\.|session\.(?:get|stream|request)\("
     rb"|torch\.hub|wget|InferenceSession|FaceAnalysis|YOLO|open_clip|cached_path|pipeline\("
     rb"|from_single_file|SentenceTransformer|WhisperModel|get_model\(|load_model|create_model"
     rb"|load_(?:state_dict_from_url|lora_weights|ip_adapter|textual_inversion|unet|clip)"
@@ -52,12 +53,15 @@ def _places(data: bytes, stem: bytes) -> Iterator[int]:
 
 
 def called_lines(data: bytes) -> tuple[list[int], list[bytes]]:
-    """Names that stand before a bracket, in order, and the line of each."""
+    """Names that are called, or handed to somebody who calls them, and the line of each."""
     lines: list[int] = []
     names: list[bytes] = []
+    hands_on = _HANDED.search(data) is not None
     for line, row in enumerate(data.split(b"\n"), 1):
+        found = _HANDED.findall(row) if hands_on else []
         if b"(" in row:
-            found = _CALLED.findall(row)
+            found += _CALLED.findall(row)
+        if found:
             names += found
             lines += [line] * len(found)
     return lines, names
@@ -69,6 +73,9 @@ def says_node(data: bytes) -> bool:
 
 
 _CALLED = re.compile(rb"\b(\w++)\s*+\(")
+_HANDED = re.compile(
+    rb"(?:\btarget\s*=|submit\(|to_thread\(|run_in_executor\([^,\n]*,)\s*(?:self\.)?(\w+)"
+)
 _COMMON = frozenset(
     b"forward __init__ __call__ get items keys values append join format split print len str "
     b"int float list dict set range super isinstance getattr hasattr exists open read write "
@@ -90,6 +97,7 @@ class Interest:
     long: int = 150
     _calls: dict[bytes, set[bytes]] = field(default_factory=dict)
     _marked: set[bytes] = field(default_factory=set)
+    _homonyms: dict[bytes, int] = field(default_factory=dict)
     _found: frozenset[bytes] | None = None
     _told: dict[str, bool] = field(default_factory=dict)
     _defined: dict[object, tuple[frozenset[bytes], bool]] = field(default_factory=dict)
@@ -105,7 +113,8 @@ class Interest:
             place = bisect_left(marks, node.lineno)
             marked = place < len(marks) and marks[place] <= end
             self._calls.setdefault(key, set()).update(called)
-            self._defined[_identity(node)] = (called - _COMMON - {key}, marked)
+            self._defined[_identity(node)] = (called - _COMMON, marked)
+            self._homonyms[key] = self._homonyms.get(key, 0) + 1
             if marked:
                 self._marked.add(key)
         self._found = None
@@ -116,7 +125,13 @@ class Interest:
         if known is None:
             return isinstance(node, ast.FunctionDef) and node.name.encode() in self.found
         called, marked = known
-        return marked or not called.isdisjoint(self.found)
+        if marked:
+            return True
+        if called.isdisjoint(self.found):
+            return False
+        name = getattr(node, "name", "").encode()
+        # Its own name is a call of itself, unless another function is called so too.
+        return self._homonyms.get(name, 0) > 1 or not (called - {name}).isdisjoint(self.found)
 
     def tells(self, name: str) -> bool:
         """Whether a name says by itself that it handles models, or belongs to one that does."""

@@ -9,6 +9,7 @@ from torchsolve.project.scan.arguments import (
     Args,
     Keywords,
     argument,
+    behind,
     given,
     is_object,
     short,
@@ -70,7 +71,7 @@ class Openers(Addresses):
             for o in options(value)
             for v in (self.elements(o) if isinstance(o, ListValue) else [o])
         ]
-        wanted = [v for v in wanted if not is_object(v) and v != NONE]
+        wanted = [v for v in map(behind, wanted) if not is_object(v) and v != NONE]
         if wanted:
             paths = any_of(t for v in wanted for t in self.texts(v, "path"))
             self.observe(Mechanism.LOAD, _loader(name), path=paths)

@@ -56,7 +56,8 @@ def braces(paths: Sequence[str]) -> str:
     while tail < shortest - head and len({row[len(row) - 1 - tail] for row in rows}) == 1:
         tail += 1
     if any(len(row) == head + tail for row in rows) and tail:
-        tail -= 1  # an alternative is never nothing: ``{a,}/b`` is no path
+        # An alternative is never nothing: ``{a,}/b`` is no path, nor is ``a/{,b/}``.
+        head, tail = (head - 1, tail) if head and not rows[0][-1] else (head, tail - 1)
     middles = list(dict.fromkeys("/".join(row[head : len(row) - tail]) for row in rows))
     parts = [*rows[0][:head], "{" + ",".join(middles) + "}", *rows[0][len(rows[0]) - tail :]]
     if tail == 0:

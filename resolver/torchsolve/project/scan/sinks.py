@@ -16,6 +16,13 @@ from torchsolve.project.scan.values import (
 )
 
 _FETCH = frozenset({"requests.get", "requests.request", "httpx.get", "httpx.stream"})
+_SESSIONS = frozenset(
+    {
+        *("requests.Session", "requests.session", "requests.sessions.Session", "httpx.Client"),
+        *("httpx.AsyncClient", "aiohttp.ClientSession", "aiohttp.client.ClientSession"),
+    }
+)
+_ASKS = frozenset({"get", "request", "stream"})
 _SHELL = frozenset(
     {
         *("os.system", "os.popen", "subprocess.run", "subprocess.call", "subprocess.Popen"),
@@ -38,6 +45,8 @@ class Sinks(Openers):
         found = self.std(name, args, keywords)
         if found is None:
             found = self.sink(name, args, keywords)
+        if found is None:
+            self.hand_on(name, args, keywords)
         return Called(name, tuple(args), keywords, self.line) if found is None else found
 
     def sink(self, name: str, args: Args, keywords: Keywords) -> Value | None:
@@ -80,6 +89,8 @@ class Sinks(Openers):
         self, owner: Value, name: str, args: Args, keywords: Keywords, node: ast.Call
     ) -> Value:
         """``owner.name(...)``; some names say what they do whatever the object is."""
+        if isinstance(owner, Called) and name in _ASKS and owner.name in _SESSIONS:
+            return self._request(f"{owner.name}.{name}", args, keywords)
         if name in _TELLING and isinstance(owner, Unknown | Called):
             found = self.sink(name, args, keywords)
             if found is not None:

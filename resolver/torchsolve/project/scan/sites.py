@@ -30,6 +30,7 @@ _WEIGHT = re.compile(
     r"|torchscript|h5|pb|caffemodel|prototxt|zip|tar|tar\.gz|tgz)$",
     re.IGNORECASE,
 )
+_ONE_FILE = re.compile(r"\.(json|safetensors|bin|pth?|ckpt|gguf)$", re.IGNORECASE)
 _MODEL_FOLDER = re.compile(
     r"token|config|ckpt|checkpoint|weight|model|encoder|vae|clip|t5|bert|vocab", re.IGNORECASE
 )
@@ -116,13 +117,17 @@ def _is_nothing(seen: Observation) -> bool:
 
 
 def _site(group: Group, tree: Tree) -> ModelSite | None:
-    first = group.first
+    # What a function that nothing calls would give says nothing of a line that runs.
+    group.seen = [o for o in group.seen if o.entry != "alone"] or group.seen
+    first = group.seen[0]
     paths = _unsure([t for o in group.seen for t in _paths(o)])
     repos = _unsure([t for o in group.seen for t in texts_of(o.repo)])
     urls = _unsure([t for o in group.seen for t in texts_of(o.url)])
     folder = any(o.folder for o in group.seen)
     written = list(
-        dict.fromkeys(path_of(t, folder=folder and _is_folder(o)) for o, t in _rows(group, paths))
+        dict.fromkeys(
+            path_of(t, folder=folder and _is_folder(o, t)) for o, t in _rows(group, paths)
+        )
     )
     mechanism = _mechanism(first, paths, written, tree)
     if mechanism is None:
@@ -163,8 +168,11 @@ def _rows(group: Group, paths: list[Text]) -> list[tuple[Observation, Text]]:
     return [(o, t) for o in group.seen for t in _paths(o) if t in kept]
 
 
-def _is_folder(seen: Observation) -> bool:
-    return seen.folder and seen.mechanism is not Mechanism.FOLDER_PATHS
+def _is_folder(seen: Observation, path: Text) -> bool:
+    last = path.parts[-1] if path.parts else ""
+    file = isinstance(last, str) and bool(_ONE_FILE.search(last))
+    one = file and seen.mechanism is Mechanism.FROM_PRETRAINED
+    return seen.folder and not one and seen.mechanism is not Mechanism.FOLDER_PATHS
 
 
 def _paths(seen: Observation) -> list[Text]:

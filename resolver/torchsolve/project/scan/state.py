@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torchsolve.project.scan.graph import ModuleGraph
+from torchsolve.project.scan.journal import Journal
 from torchsolve.project.scan.observation import Guard, Observation
 from torchsolve.project.scan.sources import Sources
 from torchsolve.project.scan.values import (
@@ -85,6 +86,8 @@ class State:
         self.checks: list[Value] = []
         self.doubt = 0
         self.asking = False
+        self.journal = Journal()
+        self.foreign = False
         self.place = ""
         self.split_on: dict[str, None] = {}
         self.counter = 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Sequence
 from enum import Enum
 
 from torchsolve.project.scan.binding import Binding, decorator
+from torchsolve.project.scan.handlers import never, of_imports
+from torchsolve.project.scan.narrowing import narrowed
 from torchsolve.project.scan.observation import Guard
 from torchsolve.project.scan.values import (
     NONE,
@@ -21,8 +22,7 @@ from torchsolve.project.scan.values import (
     options,
 )
 
-_CERTAIN = {"folder_paths", "comfy", "nodes", "server", "execution", "torch", "numpy", "PIL"}
-_IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError"}
+_REGISTRY = "folder_names_and_paths"
 
 
 class Flow(Enum):
@@ -108,7 +108,7 @@ class Statements(Binding):
                 found = self._split(test, name, value, scope)
                 if found:
                     return found
-        return [({}, True), ({}, False)]
+        return [(narrowed(test, scope.names), True), ({}, False)]
 
     def _split(
         self, test: ast.expr, name: str, value: AnyOf, scope: Scope
@@ -142,6 +142,8 @@ class Statements(Binding):
         if len(ways) == 1:
             names, branch = ways[0]
             scope.names.update(names)
+            if not scope.function and _asks_registry(node.test):
+                self.elsewhere(node.orelse if branch else node.body, scope)
             known = guard if branch is wanted else None
             return self._guarded(node.body if branch else node.orelse, scope, known)
         base = scope.names
@@ -153,6 +155,7 @@ class Statements(Binding):
             known = guard if branch is wanted else None
             flow = self._guarded(node.body if branch else node.orelse, scope, known)
             flows.append(flow)
+            self._forget(scope, base, names)
             if flow is not Flow.STOP:
                 after.append(scope.names)
         self.doubt -= 1
@@ -161,6 +164,16 @@ class Statements(Binding):
         if guard and Flow.ON in flows and stopped and self.frames:
             self.frame.guards.append(guard)
         return Flow.ON if Flow.ON in flows or (len(set(flows)) > 1 and after) else flows[0]
+
+    def _forget(self, scope: Scope, base: dict[str, Value], said: dict[str, Value]) -> None:
+        """What a test said of a name that was not known holds only below it."""
+        for name, value in said.items():
+            if scope.names.get(name) is value and not isinstance(base.get(name), AnyOf):
+                scope.names[name] = base[name]
+
+    def elsewhere(self, body: Sequence[ast.stmt], scope: Scope) -> None:
+        """The way that is taken only where something else has registered the category."""
+        raise NotImplementedError
 
     def _guarded(self, body: Sequence[ast.stmt], scope: Scope, guard: Guard | None) -> Flow:
         if guard and self.frames:
@@ -245,13 +258,13 @@ class Statements(Binding):
         after = [scope.names] if flow is Flow.ON else []
         flows = [flow]
         for handler in node.handlers:
-            if flow is Flow.ON and self._never(node, handler):
+            if flow is Flow.ON and never(node, handler):
                 continue
             scope.names = dict(before)
             self._join_into(scope, after)
             handled = self._handler(handler, scope)
             flows.append(handled)
-            if handled is Flow.ON and not (flow is Flow.ON and _of_imports(handler)):
+            if handled is Flow.ON and not (flow is Flow.ON and of_imports(handler)):
                 after.append(scope.names)
         self._merge(scope, before, after)
         last = self.flow(node.finalbody, scope)
@@ -271,21 +284,6 @@ class Statements(Binding):
         found = self.flow(handler.body, scope)
         self.doubt -= 1
         return found
-
-    def _never(self, node: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> bool:
-        """Whether a handler stands below imports that are always there.
-
-        One for any error counts only where the body asks ``folder_paths`` for a place: it is for
-        running outside of ComfyUI.
-        """
-        if not _of_imports(handler):
-            return _places_only(node.body)
-        names = [
-            n for s in node.body if isinstance(s, ast.Import | ast.ImportFrom) for n in _tops(s)
-        ]
-        return bool(names) and all(
-            not n or n in _CERTAIN or n in sys.stdlib_module_names for n in names
-        )
 
     def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> Flow:
         for item in node.items:
@@ -363,32 +361,17 @@ _HOW: dict[type[ast.stmt], str] = {
 """What a statement does; the others do nothing here."""
 
 
-def _places_only(body: list[ast.stmt]) -> bool:
-    imported = any(
-        isinstance(s, ast.Import) and any(a.name == "folder_paths" for a in s.names) for s in body
-    )
-    calls = (ast.unparse(n.func) for s in body for n in ast.walk(s) if isinstance(n, ast.Call))
-    return imported and not any(
-        word in call for call in calls for word in ("full_path", "open", "load", "download")
-    )
-
-
-def _breaks(node: ast.While) -> bool:
-    return any(isinstance(inner, ast.Break) for inner in ast.walk(node))
-
-
-def _of_imports(handler: ast.ExceptHandler) -> bool:
-    match handler.type:
-        case ast.Name(id=name):
-            return name in _IMPORT_ERRORS
-        case ast.Tuple(elts=elements):
-            names = {e.id for e in elements if isinstance(e, ast.Name)}
-            return bool(names) and names <= _IMPORT_ERRORS
+def _asks_registry(test: ast.expr) -> bool:
+    match test:
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Attribute(attr=name)]):
+            return name == _REGISTRY
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Name(id=name)]):
+            return name == _REGISTRY
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return _asks_registry(inner)
         case _:
             return False
 
 
-def _tops(node: ast.Import | ast.ImportFrom) -> list[str]:
-    if isinstance(node, ast.ImportFrom):
-        return ["" if node.level else (node.module or "").partition(".")[0]]
-    return [alias.name.partition(".")[0] for alias in node.names]
+def _breaks(node: ast.While) -> bool:
+    return any(isinstance(inner, ast.Break) for inner in ast.walk(node))

@@ -18,6 +18,7 @@ from torchsolve.project.scan.values import (
     Hole,
     Instance,
     ListValue,
+    Marks,
     Part,
     PathValue,
     Text,
@@ -27,6 +28,7 @@ from torchsolve.project.scan.values import (
     hole,
     marks_of,
     text,
+    with_marks,
 )
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -116,6 +118,14 @@ def key_of(key: Value) -> object:
     return None
 
 
+def any_entry(owner: DictValue, marks: Marks) -> list[Value]:
+    """The entries that a key that is not known may mean; ``marks`` are the key's."""
+    others = [owner.rest] if owner.rest is not None else []
+    if others and any(kind == "rest" for kind, _ in marks):
+        return others
+    return [*(with_marks(value, marks) for value in owner.items.values()), *others]
+
+
 def spread(found: DictValue, inner: Value) -> None:
     """``{**inner}``."""
     if isinstance(inner, DictValue):
@@ -132,6 +142,10 @@ def sliced(value: Value, at: slice) -> Value:
             return text(value.literal[at], value.marks)
         case Text(parts, marks) if _cuts_head(parts, at):
             return Text(tuple(p for p in (str(parts[0])[at], *parts[1:]) if p != ""), marks)
+        case Text(parts, marks) if _cuts_tail(parts, at):
+            return Text((*parts[:-1], str(parts[-1])[at]), marks)
+        case Text(parts=(Hole() as first, *_), marks=marks):
+            return Text((first,), marks)
         case ListValue(items=items, rest=rest, kind=kind):
             return ListValue(items[at], rest, kind)
         case _:
@@ -143,6 +157,13 @@ def _cuts_head(parts: tuple[Part, ...], at: slice) -> bool:
     first = parts[0] if parts else None
     inside = isinstance(at.start, int) and isinstance(first, str) and 0 <= at.start <= len(first)
     return inside and at.stop is None and at.step is None
+
+
+def _cuts_tail(parts: tuple[Part, ...], at: slice) -> bool:
+    """Whether a slice takes away known characters from the end, and no more."""
+    last = parts[-1] if parts else None
+    inside = isinstance(at.stop, int) and isinstance(last, str) and -len(last) < at.stop < 0
+    return inside and at.start is None and at.step is None
 
 
 def percent(pattern: Text, values: Value) -> Value:

@@ -49,7 +49,7 @@ class Text:
 
     Attributes:
         marks: ``("enum", parameter)``, ``("env", variable)``, ``("arg", frame)``,
-            ``("join", key)``.
+            ``("join", key)``, ``("rest", parameter)``: any entry of a combo but the known ones.
     """
 
     parts: tuple[Part, ...]

@@ -1,0 +1,271 @@
+"""Which runs a node is read in: every choice from the start, callbacks, ways that others open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+from torchsolve.model.models import Choice, Mechanism, ModelSite, Reach
+from torchsolve.project.scan.read import scan_tree
+from torchsolve.project.tree import FolderTree
+
+_HEAD = "import os\nimport folder_paths\nimport torch\n"
+
+
+def _sites(root: Path, text: str, **more: str) -> list[ModelSite]:
+    for name, content in {"__init__.py": _HEAD + dedent(text), **more}.items():
+        path = root / name.replace("__py", ".py").replace("__json", ".json")
+        path.write_text(dedent(content), encoding="utf-8")
+    return list(scan_tree(FolderTree(root), "pack").sites)
+
+
+def _of(sites: list[ModelSite], mechanism: Mechanism) -> list[tuple[str | None, bool]]:
+    return [(s.path, s.decided) for s in sites if s.mechanism is mechanism]
+
+
+def _node(body: str, *, init: str = "pass", combo: str = "['a.pt', 'b.pt']") -> str:
+    lines = "".join(f"        {line}\n" for line in dedent(body).strip().splitlines())
+    return (
+        "class Loader:\n    FUNCTION = 'go'\n"
+        "    @classmethod\n    def INPUT_TYPES(s):\n"
+        f"        return {{'required': {{'model': ({combo},)}}}}\n"
+        f"    def __init__(self):\n        {init}\n"
+        f"    def go(self, model):\n{lines}"
+    )
+
+
+def test_what_a_node_keeps_does_not_hide_the_other_choices(tmp_path: Path) -> None:
+    body = """
+        global KEPT
+        path = os.path.join(folder_paths.models_dir, 'one', model)
+        if self.kept is None:
+            self.kept = torch.load(path)
+        if KEPT is None:
+            KEPT = torch.load(os.path.join(folder_paths.models_dir, 'two', model))
+        if model not in TABLE:
+            TABLE[model] = torch.load(os.path.join(folder_paths.models_dir, 'three', model))
+    """
+    sites = _sites(tmp_path, "KEPT = None\nTABLE = {}\n" + _node(body, init="self.kept = None"))
+    assert _of(sites, Mechanism.LOAD) == [
+        ("models/one/{a.pt,b.pt}", True),
+        ("models/two/{a.pt,b.pt}", True),
+        ("models/three/{a.pt,b.pt}", True),
+    ]
+
+
+def test_the_way_for_a_category_that_something_else_has_registered(tmp_path: Path) -> None:
+    text = """
+        if 'tagger' in folder_paths.folder_names_and_paths:
+            home = folder_paths.get_folder_paths('tagger')[0]
+        else:
+            home = os.path.join(os.path.dirname(__file__), 'models')
+        voices = os.path.join(folder_paths.models_dir, 'voices')
+        if 'voices' not in folder_paths.folder_names_and_paths:
+            folder_paths.folder_names_and_paths['voices'] = ([voices], {'.pt'})
+        else:
+            folder_paths.folder_names_and_paths['voices'][0].append(voices)
+        model = torch.load(os.path.join(home, 'tags.pt'))
+    """
+    sites = _sites(tmp_path, text)
+    assert [(s.line, s.path, s.decided, s.choice) for s in sites] == [
+        (6, "{tagger}", False, Choice.CONFIG),
+        (11, "models/voices/*.pt", True, Choice.FIXED),
+        (13, "models/voices", True, Choice.FIXED),
+        (14, "custom_nodes/pack/models/tags.pt", True, Choice.FIXED),
+    ]
+
+
+def test_a_coroutine_that_is_handed_on_fetches_by_a_session(tmp_path: Path) -> None:
+    text = """
+        import aiohttp, asyncio, json
+        with open(os.path.join(os.path.dirname(__file__), 'names.json')) as file:
+            NAMES = json.load(file)
+
+        async def fetch(url, target, session):
+            async with session.get(url) as answer:
+                with open(target, mode='wb') as out:
+                    out.write(await answer.read())
+
+        async def go(name):
+            async with aiohttp.ClientSession() as session:
+                target = os.path.join(folder_paths.models_dir, 'tags', name + '.onnx')
+                await fetch(f'https://files.example/{NAMES[name]}/m.onnx', target, session)
+
+        def wait(make):
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                return asyncio.run(make())
+    """
+    node = _node("wait(lambda: go(model))", combo="list(NAMES.keys())")
+    sites = _sites(tmp_path, dedent(text) + node, names__json='{"big": "x", "small": "y"}')
+    (site,) = [s for s in sites if s.mechanism is Mechanism.URL and s.line == 17]
+    assert (site.path, site.reach) == ("models/tags/{big.onnx,small.onnx}", Reach.NODE)
+    assert site.urls == ("https://files.example/x/m.onnx", "https://files.example/y/m.onnx")
+
+
+def test_a_thread_and_a_pool_run_what_they_are_given(tmp_path: Path) -> None:
+    text = """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+
+        def bring(name, folder):
+            return torch.load(os.path.join(folder_paths.models_dir, folder, name))
+
+    """
+    body = """
+        threading.Thread(target=bring, args=(model, 'thread')).start()
+        with ThreadPoolExecutor() as pool:
+            pool.submit(bring, model, 'pool')
+    """
+    (site,) = _sites(tmp_path, dedent(text) + _node(body))
+    assert set(site.paths) == {f"models/{f}/{n}.pt" for f in ("thread", "pool") for n in "ab"}
+    assert site.reach is Reach.NODE
+
+
+def test_comfyui_calls_the_methods_that_stand_for_its_own(tmp_path: Path) -> None:
+    text = """
+        import comfy.model_patcher
+        import comfy.model_management
+
+        class Handler:
+            def __init__(self, name):
+                self.name = name
+            def load(self):
+                return torch.load(os.path.join(folder_paths.models_dir, 'held', self.name))
+
+        class Patcher(comfy.model_patcher.ModelPatcher):
+            def __init__(self, model, **kwargs):
+                super().__init__(model, **kwargs)
+            def patch_model(self, device=None):
+                return self.model.load()
+
+    """
+    body = "comfy.model_management.load_model_gpu(Patcher(Handler(model)))"
+    (site,) = _sites(tmp_path, dedent(text) + _node(body))
+    assert (site.path, site.reach) == ("models/held/{a.pt,b.pt}", Reach.NODE)
+
+
+def test_a_method_may_have_the_name_of_the_function_that_it_calls(tmp_path: Path) -> None:
+    text = """
+        def go(name):
+            return torch.load(os.path.join(folder_paths.models_dir, name))
+
+    """
+    (site,) = _sites(tmp_path, dedent(text) + _node("return (go(model),)"))
+    assert (site.path, site.choice) == ("models/{a.pt,b.pt}", Choice.ENUM)
+
+
+def test_a_function_that_nothing_calls_adds_nothing_to_a_line_that_runs(tmp_path: Path) -> None:
+    text = """
+        from huggingface_hub import hf_hub_download
+
+        def build(path):
+            return torch.load(path)
+
+        def from_hub(name):
+            return build(hf_hub_download(name, 'w.pt'))
+
+        MODEL = build(os.path.join(folder_paths.models_dir, 'w.pt'))
+    """
+    assert _of(_sites(tmp_path, text), Mechanism.LOAD) == [("models/w.pt", True)]
+
+
+def test_a_test_for_a_name_says_what_the_name_is_below_it_only(tmp_path: Path) -> None:
+    text = """
+        from transformers import AutoModel
+
+        def build(name, kind):
+            if name == 'lab/base' and kind:
+                AutoModel.from_pretrained(name)
+            if kind in ('lab/s', 'lab/l'):
+                AutoModel.from_pretrained(kind)
+            AutoModel.from_pretrained(name)
+    """
+    sites = _sites(tmp_path, text)
+    assert [(s.repos, s.decided) for s in sites] == [
+        (("lab/base",), True),
+        (("lab/s", "lab/l"), True),
+        (("{name}",), False),
+    ]
+
+
+def test_an_open_file_is_the_path_that_it_was_opened_by(tmp_path: Path) -> None:
+    text = """
+        import io
+        from iopath.common.file_io import g_pathmgr
+        path = os.path.join(folder_paths.models_dir, 'w.pt')
+        with g_pathmgr.open(path, 'rb') as file:
+            torch.load(file)
+        with open(path, 'rb') as file:
+            torch.load(io.BytesIO(file.read()))
+        torch.load(io.BytesIO(b''))
+    """
+    assert _of(_sites(tmp_path, text), Mechanism.LOAD) == [("models/w.pt", True)] * 2
+
+
+def test_an_entry_of_a_listing_is_none_of_the_known_ones(tmp_path: Path) -> None:
+    text = """
+        KNOWN = {'big': {'kind': 'hub', 'repo': 'lab/big'}}
+        HOME = os.path.join(folder_paths.models_dir, 'voices')
+        for item in os.listdir(HOME):
+            KNOWN[item] = {'kind': 'local', 'place': os.path.join(HOME, item)}
+        from huggingface_hub import snapshot_download
+
+    """
+    body = """
+        entry = KNOWN[model]
+        if entry['kind'] == 'hub':
+            snapshot_download(entry['repo'], local_dir=os.path.join(HOME, model))
+        else:
+            torch.load(entry['place'])
+    """
+    sites = _sites(tmp_path, dedent(text) + _node(body, combo="list(KNOWN.keys())"))
+    assert _of(sites, Mechanism.SNAPSHOT_DOWNLOAD) == [("models/voices/big/", True)]
+    assert _of(sites, Mechanism.LOAD) == [("models/voices/{file}", True)]
+
+
+def test_a_class_of_the_tree_may_have_a_plain_function_from_pretrained(tmp_path: Path) -> None:
+    text = """
+        class Pipe:
+            def from_pretrained(path, **kwargs):
+                return Pipe()
+
+        Pipe.from_pretrained(os.path.join(folder_paths.models_dir, 'pipe'), half=True)
+    """
+    assert _of(_sites(tmp_path, text), Mechanism.FROM_PRETRAINED) == [("models/pipe/", True)]
+
+
+def test_a_config_that_the_node_writes_itself_is_nothing_to_bring(tmp_path: Path) -> None:
+    text = """
+        import json
+        from transformers import CLIPVisionConfig
+        def write(folder):
+            with open(os.path.join(folder, 'c.json'), 'w') as file:
+                json.dump({}, file)
+        write(folder_paths.models_dir)
+        CLIPVisionConfig.from_pretrained(os.path.join(folder_paths.models_dir, 'c.json'))
+    """
+    (site,) = _sites(tmp_path, text)
+    assert (site.mechanism, site.path) == (Mechanism.FROM_PRETRAINED, "models/c.json")
+
+
+def test_a_name_that_may_be_missing_is_no_path(tmp_path: Path) -> None:
+    text = """
+        names = folder_paths.get_filename_list('vae_approx')
+        name = next((n for n in names if n.startswith('taesd')), '')
+        folder_paths.get_full_path('vae_approx', name)
+    """
+    found = [s.path for s in _sites(tmp_path, text) if s.api.endswith("full_path")]
+    assert found == ["models/vae_approx/{file}"]
+
+
+def test_alternatives_of_a_folder_and_one_in_it(tmp_path: Path) -> None:
+    text = """
+        from transformers import CLIPTokenizer
+        base = os.path.join(folder_paths.models_dir, 'kit', 'tok')
+        deeper = os.path.join(base, 'tok')
+        CLIPTokenizer.from_pretrained(deeper if os.path.exists(deeper) else base)
+    """
+    (site,) = [s for s in _sites(tmp_path, text) if s.mechanism is Mechanism.FROM_PRETRAINED]
+    assert site.path == "models/kit/{tok/tok,tok}/"
