@@ -10,11 +10,14 @@ known is skipped before it is tried (one-step look-ahead).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from resolvelib import AbstractProvider, BaseReporter, Resolver
+from resolvelib import AbstractProvider, BaseReporter
 from resolvelib.resolvers import (
+    Criterion,
     RequirementInformation,
+    Resolution,
     ResolutionImpossible,
     ResolutionTooDeep,
 )
@@ -68,8 +71,13 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
         information: Mapping[str, Iterator[RequirementInformation[Edge, Pick]]],  # noqa: ARG002
         backtrack_causes: Sequence[RequirementInformation[Edge, Pick]],
     ) -> Iterable[str]:
-        """The causes of the last backtrack, where some of them are still open."""
+        """The causes of the last backtrack, where some of them are still open.
+
+        A witness has a pick for each name, so that the order in which they are met will do.
+        """
         names = list(identifiers)
+        if self.preferred and not backtrack_causes:
+            return names[:1]
         causes = {cause.requirement.key for cause in backtrack_causes}
         causes |= {cause.parent.key for cause in backtrack_causes if cause.parent is not None}
         return [name for name in names if name in causes] or names
@@ -94,8 +102,9 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
         if wanted is None and mask:
             wanted = self.problem.first(key, mask)
         first = (1 << wanted) & mask if wanted is not None else 0
-        for position in (*bits(first), *bits(mask & ~first)):
-            if not self._is_broken(key, position, known):
+        for position in chain(bits(first), bits(mask & ~first)):
+            # What a witness is asked about it finds out by pinning it.
+            if position == self.preferred.get(key) or not self._is_broken(key, position, known):
                 yield Pick(key, position)
 
     def _is_broken(self, key: str, position: int, known: Mapping[str, Iterator[Edge]]) -> bool:
@@ -116,6 +125,29 @@ class _Provider(AbstractProvider[Edge, Pick, str]):
         return edges
 
 
+class _Resolution(Resolution[Edge, Pick, str]):
+    """resolvelib's own, that need not ask each round again whether each pin still holds.
+
+    That is quadratic, and half of its time. What changes is exchanged: criteria as well as pins.
+    """
+
+    def __init__(self, provider: _Provider) -> None:
+        super().__init__(provider, BaseReporter())
+        self._held: dict[str, tuple[object, object]] = {}
+
+    def _is_current_pin_satisfying(self, name: str, criterion: Criterion[Edge, Pick]) -> bool:
+        pin = self._states[-1].mapping.get(name)
+        if pin is None:
+            return False
+        held = self._held.get(name)
+        if held is not None and held[0] is criterion and held[1] is pin:
+            return True
+        holds = super()._is_current_pin_satisfying(name, criterion)
+        if holds:
+            self._held[name] = (criterion, pin)
+        return holds
+
+
 class ResolvelibEngine:
     """A run ends after ``rounds`` rounds with ``GaveUp``.
 
@@ -132,11 +164,24 @@ class ResolvelibEngine:
         """Answer the problem. Raises UnknownError when an index is out of reach."""
         provider = _Provider(problem, self._preferred)
         problem.prefetch(problem.roots)
-        resolver: Resolver[Edge, Pick, str] = Resolver(provider, BaseReporter())
+        resolution = _Resolution(provider)
         try:
-            result = resolver.resolve(problem.roots, max_rounds=self._rounds)
+            state = resolution.resolve(problem.roots, max_rounds=self._rounds)
         except ResolutionImpossible:
             return Infeasible()
         except (ResolutionTooDeep, RecursionError):
             return GaveUp(self._rounds)
-        return Solved({key: pick.position for key, pick in result.mapping.items()})
+        return Solved(dict(_reached(problem, state.mapping)))
+
+
+def _reached(problem: Problem, pins: Mapping[str, Pick]) -> Iterator[tuple[str, int]]:
+    """The pins that something asks for: after backjumps others may be left behind."""
+    todo = [edge.key for edge in problem.roots]
+    seen: set[str] = set()
+    while todo:
+        key = todo.pop()
+        if key not in seen:
+            seen.add(key)
+            position = pins[key].position
+            yield key, position
+            todo += [edge.key for edge in problem.edges(key, position)]
