@@ -8,7 +8,6 @@ with the file and the row as origin, so that whoever edits a table is told where
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torchsolve.errors import UsageError
+from torchsolve.facts.kept import is_kept, parse_toml
 
 T = TypeVar("T")
 _NAMES = ("id", "version", "name", "package", "capability", "soname", "repo", "isa", "cuda", "text")
@@ -57,13 +57,20 @@ def read_table(folder: Path, name: str, only: Collection[str] | None = None) -> 
     """Parses ``<folder>/<name>.toml``. Raises UsageError ``bad-table`` or ``missing-table``.
 
     Args:
-        only: texts; rows in which none of them stands are passed over, unread.
+        only: texts; rows in which none of them stands may be passed over, unread.
     """
     path = folder / f"{name}.toml"
     origin = f"matrices/{name}.toml"
     try:
-        text = path.read_text("utf-8")
-        data = tomllib.loads(text if only is None else _rows_with(text, only))
+        text = path.read_bytes()
+        if only is None:
+            data = parse_toml(path, text)
+        elif is_kept(path):
+            data = _with_rows(parse_toml(path, text), only)
+        else:
+            import tomllib
+
+            data = tomllib.loads(_rows_with(text.decode(), only))
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
         raise UsageError("missing-table", message, origin=origin) from None
@@ -80,6 +87,18 @@ def _rows_with(text: str, wanted: Collection[str]) -> str:
     head, *rows = re.split(r"^(?=\[\[)", text, flags=re.MULTILINE)
     quoted = [f'"{one}"' for one in wanted]
     return head + "".join(row for row in rows if any(one in row for one in quoted))
+
+
+def _with_rows(data: dict[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+    """The same of a table that was parsed before."""
+
+    def names(row: dict[str, Any]) -> bool:
+        return any(text in wanted for text in row.values() if isinstance(text, str))
+
+    return {
+        key: list(filter(names, value)) if isinstance(value, list) else value
+        for key, value in data.items()
+    }
 
 
 class Row:
