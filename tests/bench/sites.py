@@ -8,6 +8,9 @@ static_decidable. FOLDER holds the nodes, each as ``owner+repo``, ``owner__repo`
 A decidable site counts where a site of the same file and line has the mechanism and the very path:
 alternatives must be the same set, ``{name}`` of the truth stands for any one part. An undecidable
 one counts where the scan says so, or where it has the very path all the same.
+
+What else the truth has (reach, choice, category_or_repo, gated) is scored beside that: how many of
+the sites that were found agree. No bar hangs on it; ``--beside`` lists the differences.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import resource
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -113,13 +117,68 @@ def judge(truth: dict[str, object], sites: list[ModelSite]) -> Row:
     """What the scan says of one checked site."""
     mechanism, path = str(truth["mechanism"]), str(truth["path"])
     found = tuple(s for s in sites if s.file == truth["file"] and s.line == truth["line"])
-    fitting = [s for s in found if same_mechanism(mechanism, s)]
-    exact = any(s.path is not None and same_path(path, s.path) for s in fitting)
+    named = [s for s in found if same_mechanism(mechanism, s)]
+    exact = any(s.path is not None and same_path(path, s.path) for s in named)
     if truth["static_decidable"]:
-        right = any(s.decided and s.path and same_path(path, s.path) for s in fitting)
+        right = any(s.decided and s.path and same_path(path, s.path) for s in named)
     else:
-        right = exact or any(not s.decided for s in fitting)
+        right = exact or any(not s.decided for s in named)
     return Row(truth, found, right)
+
+
+def fitting(row: Row) -> list[ModelSite]:
+    """The sites of the line that the truth speaks of."""
+    named = [s for s in row.found if same_mechanism(str(row.truth["mechanism"]), s)]
+    return named or list(row.found)
+
+
+def _same_reach(wanted: str, site: ModelSite) -> bool:
+    return site.reach.value == wanted
+
+
+def _same_choice(wanted: str, site: ModelSite) -> bool:
+    return site.choice.value == wanted
+
+
+def _same_source(wanted: str, site: ModelSite) -> bool:
+    """``local`` is no source; several stand behind ``;``, with the grammar of paths in each."""
+    found = {url.partition("?")[0] for url in site.urls} | {*site.repos}
+    if wanted == "local":
+        return not found
+    found |= {*(site.category or "").split(";")} - {""}
+    words = {one for word in wanted.split(";") for one in expand(word)}
+    patterns = [pattern(word) for word in words]
+    return bool(found) and all(any(p.fullmatch(one) for one in found) for p in patterns)
+
+
+def _same_gate(wanted: str, site: ModelSite) -> bool:
+    return bool(site.gated) is (wanted != "None")
+
+
+_SECONDARY: tuple[tuple[str, Callable[[str, ModelSite], bool]], ...] = (
+    ("reach", _same_reach),
+    ("choice", _same_choice),
+    ("category_or_repo", _same_source),
+    ("gated", _same_gate),
+)
+
+
+def secondary(rows: list[Row], *, listed: bool) -> str:
+    """How many of the found sites agree in what no bar hangs on; ``listed``: which do not."""
+    lines = []
+    for key, same in _SECONDARY:
+        some = [row for row in rows if row.found and (key == "gated" or key in row.truth)]
+        other = [
+            row
+            for row in some
+            if not any(same(str(row.truth.get(key)), site) for site in fitting(row))
+        ]
+        lines.append(f"{key}: {len(some) - len(other)} of {len(some)}")
+        for row in other if listed else ():
+            t, known = row.truth, fitting(row)[0]
+            has = (known.reach.value, known.choice.value, known.category, known.repos, known.urls)
+            lines.append(f"  {t['node']} {t['file']}:{t['line']} is {t.get(key)}, has {has}")
+    return "\n".join(lines)
 
 
 def tree_of(folder: Path, node: str, commit: str) -> tuple[Tree, str] | None:
@@ -172,6 +231,7 @@ def main() -> int:
     for (node, commit), truths in by_node.items():
         rows += _node(options.nodes, node, commit, truths, beside=options.beside)
     print(report(rows))
+    print(secondary(rows, listed=options.beside))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"peak memory {peak} MB")
     return 0 if _passes(rows) else 1

@@ -14,6 +14,7 @@ from torchsolve.project.scan.values import (
     External,
     Instance,
     ListValue,
+    ModuleValue,
     PathValue,
     Text,
     Unknown,
@@ -22,6 +23,8 @@ from torchsolve.project.scan.values import (
     options,
     text,
 )
+
+_FEW = 4
 
 
 class Builtins(Callbacks):
@@ -112,7 +115,16 @@ class Builtins(Callbacks):
             return Unknown()
         names = [t.literal for t in self.texts(args[1])]
         found = [self.attribute(args[0], n) for n in names if n is not None]
+        if not found and isinstance(args[0], ModuleValue):
+            found = self._chosen_by_name(args[0].file)
         return any_of(found) if found else Unknown()
+
+    def _chosen_by_name(self, file: str) -> list[Value]:
+        """What a config may name in a module: its few classes that handle a model."""
+        names = self.module(file).names.values()
+        own = [v for v in names if isinstance(v, ClassValue) and v.scope.file == file]
+        told = [cls for cls in own if self.interest.has(cls.node)]
+        return list(told) if len(told) <= _FEW else []
 
     def _isinstance(self, name: str, args: list[Value]) -> Value:
         if name != "isinstance" or len(args) < 2:

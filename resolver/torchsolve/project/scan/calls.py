@@ -128,6 +128,8 @@ class Calls(Attributes):
                 keywords[keyword.arg] = self._named(value, keyword.value)
             elif isinstance(value, DictValue):
                 keywords.update({k: v for k, v in value.items.items() if isinstance(k, str)})
+            elif isinstance(value, Unknown):  # of a config: what was written into it is known
+                keywords.update(value.parts)
         return args, keywords
 
     def _named(self, value: Value, node: ast.expr) -> Value:
@@ -187,6 +189,8 @@ class Calls(Attributes):
         if deep or again > 1 or not self.matters(function):
             return Unknown()
         self.executed.add((function.scope.file, function.node.lineno))
+        if self.entry != "alone":
+            self.ran.add((function.scope.file, function.node.lineno))
         key = (
             function.node,
             *(_key(v) for v in args),

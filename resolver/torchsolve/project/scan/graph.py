@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from torchsolve.project.scan.definitions import Definition, definitions_of
 from torchsolve.project.scan.discovery import discovered, loads_by_variable, path_edits
 from torchsolve.project.scan.imports import Import, imports_of
 from torchsolve.project.scan.interest import Interest, mark_lines, says_node
@@ -32,10 +33,11 @@ class ModuleGraph:
     _marks: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _imports: dict[str, tuple[Import, ...]] = field(default_factory=dict)
     _dynamic: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _definitions: dict[str, tuple[Definition, ...]] = field(default_factory=dict)
     _edits: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _roots: list[str] = field(default_factory=lambda: [""])
     _folders: frozenset[str] | None = None
-    _in_configs: tuple[str, ...] | None = None
+    _in_configs: dict[str, str] | None = None
     _at: dict[str, str | None] = field(default_factory=dict)
 
     def imports(self, path: str) -> tuple[Import, ...]:
@@ -49,6 +51,11 @@ class ModuleGraph:
             self._marks[path] = mark_lines(self.sources.load(path) or b"")
         return self._marks[path]
 
+    def definitions(self, path: str) -> tuple[Definition, ...]:
+        """Functions, classes and methods of a file."""
+        self._extract(path)
+        return self._definitions[path]
+
     def dynamic(self, path: str) -> tuple[str, ...]:
         """Files that a module loads by importlib over names or folders."""
         self._extract(path)
@@ -59,6 +66,7 @@ class ModuleGraph:
             return
         module = self.sources.module(path) or ast.Module(body=[], type_ignores=[])
         self._imports[path] = imports_of(module)
+        self._definitions[path] = definitions_of(module, path)
         text = self.sources.load(path) or b""
         self.interest.add(module, text, self.marks(path))
         self._dynamic[path] = ()
@@ -81,9 +89,14 @@ class ModuleGraph:
             self.sources.prefetch(configs[:_MOST_CONFIGS])
             texts = (self.sources.load(p) or b"" for p in configs[:_MOST_CONFIGS])
             words = {word.decode() for text in texts for word in _DOTTED.findall(text)}
-            found = (self._file_of_dotted(word) for word in sorted(words))
-            self._in_configs = tuple(dict.fromkeys(f for f in found if f))
-        return self._in_configs
+            found = {word: self._file_of_dotted(word) for word in sorted(words)}
+            self._in_configs = {word: file for word, file in found.items() if file}
+        return tuple(dict.fromkeys(self._in_configs.values()))
+
+    def is_configured(self, file: str, name: str) -> bool:
+        """Whether a config of the tree names this definition of the file, and something asks it."""
+        words = (w for w, found in (self._in_configs or {}).items() if found == file)
+        return any(word.rpartition(".")[2] == name for word in words)
 
     def _file_of_dotted(self, word: str) -> str | None:
         for root in self._roots:

@@ -37,6 +37,8 @@ from torchsolve.project.scan.values import (
 )
 
 HUB = "<hf-cache>"
+CUT_OUT = "repo cut out of a path"
+"""Name of the hole where a repository should be and a local path is."""
 
 _WEIGHT = re.compile(
     r"\.(safetensors|sft|ckpt|pth?|pt2|bin|onnx|gguf|pkl|zip|tar|tgz|gz|npz|npy|model|task|tflite"
@@ -99,7 +101,7 @@ class Hub(Folders):
         for option in self.texts(value, "repo"):
             first = option.parts[0] if option.parts else ""
             local = isinstance(first, str) and first.startswith((ROOT, HOME, "/", "<"))
-            found.append(hole("repo cut out of a path") if local else option)
+            found.append(hole(CUT_OUT) if local else option)
         return any_of(found)
 
     def snapshot_download(self, name: str, args: Args, keywords: Keywords) -> Value:

@@ -25,6 +25,7 @@ class Import:
         typing_only: below ``if TYPE_CHECKING``: it never runs.
         main_only: below ``if __name__ == "__main__"``: it never runs in a node.
         function: name of the innermost function around it, ``""`` at module level.
+        bound: the names that it gives the module, in the order of ``names``.
     """
 
     line: int
@@ -37,6 +38,7 @@ class Import:
     typing_only: bool = False
     main_only: bool = False
     function: str = ""
+    bound: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,12 @@ def _walk(body: list[ast.stmt], around: _Around) -> Iterator[Import]:
         match statement:
             case ast.Import(names=aliases):
                 for alias in aliases:
-                    yield _import(statement.lineno, 0, alias.name, (), around)
+                    name = alias.asname or alias.name.partition(".")[0]
+                    yield _import(statement.lineno, 0, alias.name, (), around, (name,))
             case ast.ImportFrom(module=module, names=aliases, level=level):
                 names = tuple(alias.name for alias in aliases)
-                yield _import(statement.lineno, level, module or "", names, around)
+                bound = tuple(alias.asname or alias.name for alias in aliases)
+                yield _import(statement.lineno, level, module or "", names, around, bound)
             case ast.Try() | ast.TryStar():
                 yield from _try(statement, around)
             case ast.If():
@@ -160,7 +164,14 @@ def _changed(around: _Around, **changes: bool | str) -> _Around:
     return _Around(**(values | changes))
 
 
-def _import(line: int, level: int, module: str, names: tuple[str, ...], around: _Around) -> Import:
+def _import(
+    line: int,
+    level: int,
+    module: str,
+    names: tuple[str, ...],
+    around: _Around,
+    bound: tuple[str, ...],
+) -> Import:
     return Import(
         line,
         level,
@@ -172,4 +183,5 @@ def _import(line: int, level: int, module: str, names: tuple[str, ...], around: 
         around.typing_only,
         around.main_only,
         around.function,
+        bound,
     )

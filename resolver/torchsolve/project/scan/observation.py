@@ -37,6 +37,7 @@ class Observation:
         entry: how the run began: ``node``, ``import``, ``install``, ``alone``.
         folder: the path is a folder.
         marks: what any part of it came through.
+        misled: what it was given cannot be meant for it.
     """
 
     mechanism: Mechanism
@@ -56,3 +57,4 @@ class Observation:
     marks: Marks = field(default_factory=frozenset)
     pending: bool = False
     relevant: bool = True
+    misled: bool = False

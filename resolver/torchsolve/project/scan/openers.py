@@ -113,7 +113,11 @@ class Openers(Addresses):
             if local
             else joined([self.texts(self._torch_home()), (text(""),)], ospath.join_paths)
         )
-        self.observe(Mechanism.TORCH_HUB, name, path=path, repo=repo, allow=model, folder=True)
+        # An entry point has a name; a path is what another class gets from the same config.
+        misled = all(map(self._is_local, self.texts(model)))
+        self.observe(
+            Mechanism.TORCH_HUB, name, path=path, repo=repo, allow=model, folder=True, misled=misled
+        )
         return Called(name, tuple(args), keywords, self.line)
 
     def _named_model(self, name: str, args: Args, keywords: Keywords) -> Value:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from torchsolve.model.models import ModelScan
+from torchsolve.project.scan.callers import Callers
 from torchsolve.project.scan.entries import Runner
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.interpreter import Interpreter
 from torchsolve.project.scan.sites import Tree, sites
-from torchsolve.project.scan.sources import Sources
 from torchsolve.project.scan.values import ROOT
 
 Folders = Mapping[str, tuple[Sequence[str], Sequence[str]]]
@@ -43,10 +43,10 @@ def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
     seen = {(c.file, c.line) for o in machine.observations for c in o.chain[:1]}
     for file in wanted:
         runner.leftovers(file, seen)
-    everything = frozenset({*reached, *machine.reached})
-    tree = Tree(
-        name, sources.all_paths, machine.tree_folders, everything, _named(sources, everything)
-    )
+    everything = tuple(dict.fromkeys([*reached, *sorted(machine.reached)]))
+    callers = Callers(graph, everything, frozenset(machine.ran))
+    eager = frozenset(graph.reachable(graph.entries(), lazy=False))
+    tree = Tree(name, sources.all_paths, machine.tree_folders, eager, callers)
     found = ModelScan(
         sites(machine.observations, machine.extended, machine.looked, tree),
         tuple(sorted(sources.unread.items())),
@@ -56,15 +56,3 @@ def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
     )
     machine.close()
     return found
-
-
-_USED = re.compile(rb"\b(?<!def )(?<!class )(\w++)\s*+\(")
-_COMMENT = re.compile(rb"^\s*#.*$", re.MULTILINE)
-
-
-def _named(sources: Sources, files: frozenset[str]) -> frozenset[str]:
-    """Names that the files call."""
-    found: set[bytes] = set()
-    for file in files:
-        found.update(_USED.findall(_COMMENT.sub(b"", sources.load(file) or b"")))
-    return frozenset(name.decode("utf-8", "replace") for name in found)

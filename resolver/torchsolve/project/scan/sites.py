@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from torchsolve.model.models import Choice, Mechanism, ModelSite, Reach
+from torchsolve.project.scan.callers import Callers, Use
+from torchsolve.project.scan.hub import CUT_OUT
 from torchsolve.project.scan.observation import Observation
 from torchsolve.project.scan.ospath import is_absolute
 from torchsolve.project.scan.placement import (
@@ -43,13 +45,18 @@ _NO_MODEL = re.compile(
 
 @dataclass(slots=True)
 class Tree:
-    """What sites are told of the tree."""
+    """What sites are told of the tree.
+
+    Attributes:
+        eager: files that are imported when the node is.
+        callers: answers whether a line runs.
+    """
 
     home: str
     paths: frozenset[str]
     folders: frozenset[str]
-    reached: frozenset[str]
-    named: frozenset[str]
+    eager: frozenset[str]
+    callers: Callers
 
     def inside(self, path: str) -> str | None:
         """A path of the tree, relative to it."""
@@ -60,6 +67,15 @@ class Tree:
         """Whether the tree has this file or folder."""
         known = self.inside(path)
         return known is not None and (known in self.paths or known in self.folders)
+
+    def use(self, seen: Observation) -> Use:
+        """How sure it is that what was seen happens: by the outermost function of its chain."""
+        if seen.entry != "alone":
+            return Use.CALLED
+        outermost = seen.chain[-1]
+        if outermost.function == "__main__":
+            return Use.NEVER
+        return self.callers.use(outermost.file, outermost.line)
 
 
 def sites(
@@ -75,7 +91,7 @@ def sites(
     joins = [o for o in kept if o.mechanism is Mechanism.MODELS_DIR]
     others = [o for o in kept if o.mechanism is not Mechanism.MODELS_DIR]
     groups = [*placed(others), *joined_paths(joins, others, extended)]
-    found = [site for group in groups if (site := _site(group, tree)) is not None]
+    found = [site for group in groups if (site := _site(_live(group, tree), tree)) is not None]
     ends = _ends(looked)
     found = [_with_ends(site, ends) for site in found]
     said = {(s.file, s.line, s.path) for s in found if s.mechanism is not Mechanism.MODELS_DIR}
@@ -114,6 +130,17 @@ def _is_nothing(seen: Observation) -> bool:
         return False
     addresses = [word_of(t) for t in texts_of(seen.url)]
     return not any(_WEIGHT.search(a.partition("?")[0]) for a in addresses)
+
+
+def _live(group: Group, tree: Tree) -> Group:
+    """The group as the node uses it: what only dead code makes of the line says nothing of it."""
+    if all(o.entry == "alone" for o in group.seen):
+        uses = [tree.use(o) for o in group.seen]
+        best = max(uses)
+        seen = [o for o, use in zip(group.seen, uses, strict=True) if use is best]
+    else:
+        seen = [o for o in group.seen if o.entry != "alone" or tree.use(o) is Use.CALLED]
+    return group if len(seen) == len(group.seen) else Group(group.at, seen[0], seen, group.helper)
 
 
 def _site(group: Group, tree: Tree) -> ModelSite | None:
@@ -285,20 +312,32 @@ def _choice(texts: list[Text], marks: frozenset[tuple[str, str]], several: int) 
 def _reach(group: Group, tree: Tree, written: list[str]) -> Reach:
     if written and all(tree.holds(path) for path in written):
         return Reach.BUNDLED
-    entries = {o.entry for o in group.seen}
     if all(c.function == "__main__" for o in group.seen for c in o.chain[-1:]):
         return Reach.DEAD
-    if "node" in entries:
-        return Reach.NODE
-    if "import" in entries:
-        return Reach.IMPORT
-    if "install" in entries:
-        return Reach.INSTALL
-    if group.at.file not in tree.reached:
-        return Reach.DEAD
-    if group.at.function in tree.named:
-        return Reach.NODE
-    return Reach.VENDORED if "/" in group.at.file else Reach.DEAD
+    if _is_fallback(group):
+        return Reach.VENDORED
+    entries = {_entry(o, tree) for o in group.seen}
+    for reach in (Reach.NODE, Reach.IMPORT, Reach.INSTALL):
+        if reach.value in entries:
+            return reach
+    use = max(tree.use(o) for o in group.seen)
+    return (Reach.DEAD, Reach.VENDORED, Reach.NODE)[use]
+
+
+def _entry(seen: Observation, tree: Tree) -> str:
+    """How the run began; a module that only a function imports runs when that is called."""
+    late = seen.entry == "import" and seen.chain[-1].file not in tree.eager
+    return "node" if late else seen.entry
+
+
+def _is_fallback(group: Group) -> bool:
+    """A library's way out that cannot work here: a repository cut out of a local path."""
+    return all(o.misled or _is_cut_out(o) for o in group.seen)
+
+
+def _is_cut_out(seen: Observation) -> bool:
+    repos = texts_of(seen.repo)
+    return bool(repos) and all(t.holes and t.holes[0].name == CUT_OUT for t in repos)
 
 
 def _shortened(written: list[str]) -> list[str]:

@@ -102,6 +102,7 @@ class State:
         self.mattering: dict[ast.expr, bool] = {}
         self.tests: dict[ast.expr, tuple[tuple[str, ...], bool]] = {}
         self.executed: set[tuple[str, int]] = set()
+        self.ran: set[tuple[str, int]] = set()
 
     # What the parts ask of each other.
     def eval(self, node: ast.expr, scope: Scope) -> Value:
