@@ -38,7 +38,10 @@ _OF_NODES = frozenset(
         "comfy_entrypoint",
     }
 )
-_ANNOTATED = re.compile(r"^\s*\w[\w.]*\s*:\s*[\w.\[\]|, ]*$|->\s*[\w.\[\]|, ]*$")
+_ANNOTATED = re.compile(
+    r"^\s*\w[\w.]*\s*:\s*[\w.\[\]|, ]*$|->\s*[\w.\[\]|, ]*$"
+    r"|\bdef\b.*[(,]\s*\*{0,2}\w+\s*:\s*[\w.\[\]|, ]*$"
+)
 _ONLY_ASKED = re.compile(r"\b(?:isinstance|issubclass)\([^()]*(?:\([^()]*)?$|\bexcept\s[^:]*$")
 
 

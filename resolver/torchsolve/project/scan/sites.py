@@ -133,20 +133,16 @@ def _is_nothing(seen: Observation) -> bool:
 
 
 def _live(group: Group, tree: Tree) -> Group:
-    """The group as the node uses it: what only dead code makes of the line says nothing of it."""
-    if all(o.entry == "alone" for o in group.seen):
+    """The group as the node uses it: what nothing calls says nothing of a line that runs."""
+    seen = [o for o in group.seen if o.entry != "alone"]
+    if not seen:
         uses = [tree.use(o) for o in group.seen]
-        best = max(uses)
-        seen = [o for o, use in zip(group.seen, uses, strict=True) if use is best]
-    else:
-        seen = [o for o in group.seen if o.entry != "alone" or tree.use(o) is Use.CALLED]
-    return group if len(seen) == len(group.seen) else Group(group.at, seen[0], seen, group.helper)
+        seen = [o for o, use in zip(group.seen, uses, strict=True) if use is max(uses)]
+    return Group(group.at, seen[0], seen, group.helper)
 
 
 def _site(group: Group, tree: Tree) -> ModelSite | None:
-    # What a function that nothing calls would give says nothing of a line that runs.
-    group.seen = [o for o in group.seen if o.entry != "alone"] or group.seen
-    first = group.seen[0]
+    first = group.first
     paths = _unsure([t for o in group.seen for t in _paths(o)])
     repos = _unsure([t for o in group.seen for t in texts_of(o.repo)])
     urls = _unsure([t for o in group.seen for t in texts_of(o.url)])
