@@ -37,6 +37,7 @@ class WorldIndex:
     packages: dict[str, dict[str, Any]]
     broken: frozenset[str] = frozenset()
     asked: list[str] = field(default_factory=list)
+    fetches: bool = False
 
     def page(self, name: NormalizedName) -> IndexPage:
         self.asked.append(name)

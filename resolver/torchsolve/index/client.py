@@ -78,6 +78,11 @@ class IndexClient:
         return Hub(self._http, self._cache, offline=self.settings.offline)
 
     @property
+    def fetches(self) -> bool:
+        """Whether anything is read ahead; offline there is nothing to wait for."""
+        return not self.settings.offline
+
+    @property
     def requests(self) -> int:
         """Requests sent so far."""
         return self._http.requests

@@ -52,6 +52,21 @@ class Stated:
         return self.requirement is not None
 
 
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """Said of an extra: it comes with its package."""
+
+    key: str
+    name: str
+    requirement: None = None
+    is_requirement: bool = False
+
+    @property
+    def evidence(self) -> Evidence:
+        """See ``Said``."""
+        return Evidence(self.key, f"is part of {self.name}", Strength.DECLARED, "its extra")
+
+
 class Need:
     """One requirement of an option.
 

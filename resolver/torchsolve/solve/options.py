@@ -127,7 +127,7 @@ class BestFiles:
             f"no-binary {_named(rules.no_binary, name)}",
             f"only-binary {_named(rules.only_binary, name)}",
         )
-        return f"{_edition()} {self._target!r} {' '.join(asked)}"
+        return f"{_edition()} {_as_text(self._target)} {' '.join(asked)}"
 
     def choose(self, files: Iterable[IndexFile]) -> list[Choice]:
         """The best file of each version that the target can install, newest version first."""
@@ -142,6 +142,11 @@ class BestFiles:
             if best is not None:
                 found.append(Choice(best, _metadata_file(best, together)))
         return found
+
+
+@lru_cache(maxsize=32)
+def _as_text(target: Target) -> str:
+    return repr(target)
 
 
 @lru_cache(maxsize=1)

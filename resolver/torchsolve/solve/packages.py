@@ -35,7 +35,7 @@ from torchsolve.solve.options import (
     why_held_back,
     why_unusable,
 )
-from torchsolve.solve.question import Question, Rules
+from torchsolve.solve.question import Companion, Question, Rules
 from torchsolve.solve.sources import DirectReader, Index
 
 # Errors that speak of one file: no installer takes it, and another version may serve.
@@ -99,6 +99,9 @@ class Library:
         environment = target.marker_environment()
         self._environment = {name: str(value) for name, value in environment.items()}
         self._packages: dict[NormalizedName, Package] = {}
+        self.companions: dict[NormalizedName, tuple[Companion, ...]] = {}
+        for row in rules.companions:
+            self.companions[row.package] = (*self.companions.get(row.package, ()), row)
         # By identity: one value is one file's METADATA, and it is held here with what came of it.
         self._told: dict[int, tuple[DistMetadata, Told]] = {}
 
@@ -127,6 +130,8 @@ class Library:
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read these pages at once, those that are not there yet."""
+        if not self.index.fetches:
+            return
         missing = sorted(name for name in names if name not in self._packages)
         if len(missing) > 1:
             self.index.prefetch(missing)
@@ -234,14 +239,20 @@ class Shelf:
         """
         told = package.told.get(position)
         if told is None:
-            told = self._kept(package, position) or self._read_told(package, position)
+            told = self.at_hand(package, position) or self._read_told(package, position)
             if told is not None:
                 package.told[position] = told
         return told
 
-    def _kept(self, package: Package, position: int) -> Told | None:
-        kept = package.kept.get(position) if package.kept else None
-        return Told(kept, partial(self._applicable, package, position)) if kept else None
+    def at_hand(self, package: Package, position: int) -> Told | None:
+        """The same, if this run or an earlier one has read it."""
+        told = package.told.get(position)
+        if told is None and package.kept:
+            kept = package.kept.get(position)
+            if kept is not None:
+                told = Told(kept, partial(self._applicable, package, position))
+                package.told[position] = told
+        return told
 
     def _read_told(self, package: Package, position: int) -> Told | None:
         metadata = self._metadata(package.name, package.options[position])
@@ -274,6 +285,8 @@ class Shelf:
 
     def prefetch(self, keys: Iterable[str]) -> None:
         """Read the pages of these keys at once, those that are not there yet."""
+        if not self._library.index.fetches:
+            return
         names = {split_key(key)[0] for key in keys if not key.startswith("<")}
         self._library.prefetch(name for name in names if name not in self._packages)
 

@@ -16,13 +16,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import WheelVerdict
 from torchsolve.model.proof import Proof
 from torchsolve.solve.drops import Drop, drop_all, find_drop
 from torchsolve.solve.keys import CUDA, PYTHON, make_key, split_key
 from torchsolve.solve.masks import bits
-from torchsolve.solve.needs import Need, Said, Stated, Told
+from torchsolve.solve.needs import Need, PartOf, Said, Stated, Told
 from torchsolve.solve.options import Option, is_compiled
 from torchsolve.solve.packages import DEFECTIVE, Library, Package, Shelf
 from torchsolve.solve.question import Companion, Fact, FactKind, Question
@@ -149,11 +148,12 @@ class Problem:
 
     def first(self, key: str, mask: int) -> int:
         """The option of a mask to try first: that of an earlier lock, else the newest."""
-        wanted = self.rules.preferred.get(split_key(key)[0])
+        preferred = self.rules.preferred
+        wanted = preferred.get(split_key(key)[0]) if preferred else None
         if wanted is not None:
             options = self.package(key).options
             return next((i for i in bits(mask) if options[i].version == wanted), next(bits(mask)))
-        return next(bits(mask))
+        return (mask & -mask).bit_length() - 1
 
     # -- edges ---------------------------------------------------------------------------------
 
@@ -162,7 +162,9 @@ class Problem:
         found = self._edges.get((key, position))
         if found is None:
             found = tuple(self._read_edges(key, position))
-            found = self._edges[key, position] = (*found, *self._proven(key, position, found))
+            if self._prover is not None:
+                found = (*found, *self._proven(key, position, found))
+            self._edges[key, position] = found
         return found
 
     def _proven(self, key: str, position: int, edges: tuple[Edge, ...]) -> Iterator[Edge]:
@@ -206,7 +208,7 @@ class Problem:
         if file is None or package.name == "torch" or not is_compiled(file):
             return False
         claimed = option.wheel is not None and option.wheel.torch is not None
-        tied = any(row.package == package.name and row.torch for row in self.rules.companions)
+        tied = any(row.torch for row in self._library.companions.get(package.name, ()))
         return claimed or tied or any(edge.key == "torch" for edge in edges)
 
     def known_edges(self, key: str, position: int) -> tuple[Edge, ...]:
@@ -219,25 +221,27 @@ class Problem:
         return self._drops.get((key, position), ())
 
     def _read_edges(self, key: str, position: int) -> Iterator[Edge]:
-        package = self.package(key)
-        option = package.options[position]
-        if option.file is None:
+        package, parent = self.package(key), (key, position)
+        told = self.shelf.at_hand(package, position)
+        # The file of an option need not be looked at where an index's was told of before.
+        known = told is not None and package.kept is not None
+        if not known and package.options[position].file is None:
             return
-        parent = (key, position)
         if package.extra:
-            tie = Evidence(key, f"is part of {package.name}", Strength.DECLARED, "its extra")
-            yield Edge(package.name, 1 << position, Stated(tie), parent)
-        else:
-            yield from self._claim_edges(package.name, option, parent)
-        if self.rules.names_only and option.wheel is not None:
+            yield Edge(package.name, 1 << position, PartOf(key, package.name), parent)
+        elif not known or package.name in self._library.companions:
+            yield from self._claim_edges(package.name, package.options[position], parent)
+        if self.rules.names_only and not known and package.options[position].wheel is not None:
             return
-        yield from self._floor_edges(option.file, parent)
+        if self.rules.floors:
+            yield from self._floor_edges(package.options[position], parent)
         try:
-            told = self.shelf.told(package, position)
+            told = told or self.shelf.told(package, position)
         except UnknownError as error:
             if error.reference not in DEFECTIVE:
                 raise
-            yield self._defect(f"{package.name} {option.version}", error, parent)
+            label = f"{package.name} {package.options[position].version}"
+            yield self._defect(label, error, parent)
             return
         if told is not None:
             if told.python and not package.extra:
@@ -251,12 +255,13 @@ class Problem:
         self.defects[parent] = evidence
         return Edge(PYTHON, 0, Stated(evidence), parent)
 
-    def _floor_edges(self, file: IndexFile, parent: Parent) -> Iterator[Edge]:
+    def _floor_edges(self, option: Option, parent: Parent) -> Iterator[Edge]:
         """A file that needs newer libraries than the image has, whatever its tag says."""
         question = self.question
         glibc = ".".join(map(str, question.target.glibc))
         for floor in self.rules.floors:
-            if floor.filename == file.filename and not floor.fits(glibc, question.libstdcxx):
+            named = option.file is not None and option.file.filename == floor.filename
+            if named and not floor.fits(glibc, question.libstdcxx):
                 yield Edge(PYTHON, 0, Stated(floor.evidence), parent)
 
     def _claim_edges(self, name: NormalizedName, option: Option, parent: Parent) -> Iterator[Edge]:
@@ -280,8 +285,8 @@ class Problem:
             return []
         return [
             row
-            for row in self.rules.companions
-            if row.package == name and row.specifier.contains(option.version, prereleases=True)
+            for row in self._library.companions.get(name, ())
+            if row.specifier.contains(option.version, prereleases=True)
         ]
 
     def _torch_edge(self, specifier: SpecifierSet, evidence: Evidence, parent: Parent) -> Edge:
@@ -335,6 +340,8 @@ class Problem:
 
     def prefetch(self, edges: Iterable[Edge]) -> None:
         """Read the metadata of the newest option that each edge admits, at once."""
+        if not self._library.index.fetches:
+            return
         options = []
         for edge in edges:
             mask = edge.mask & self.bound(edge.key)

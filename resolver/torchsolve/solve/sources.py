@@ -21,7 +21,14 @@ class Index(Protocol):
 
     ``choices`` and ``metadata`` raise UnknownError when the thing is out of reach or cannot be told
     without running code. The ``prefetch`` methods are best effort and raise nothing.
+
+    Attributes:
+        fetches: whether there is anything to gain by them.
     """
+
+    @property
+    def fetches(self) -> bool:
+        """See above."""
 
     def choices(self, name: NormalizedName, chooser: Chooser) -> Choices:
         """The files of a project that may be chosen; none when the index does not have it."""
