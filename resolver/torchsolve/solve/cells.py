@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -114,6 +115,7 @@ def fixed_by(settings: Settings) -> frozenset[str]:
     return frozenset(name for name, value in given.items() if value)
 
 
+@lru_cache(maxsize=16)
 def torch_cells(
     tables: Facts, settings: Settings, cutoff: datetime | None, *, devel: bool = False
 ) -> tuple[Cell, ...]:
@@ -123,15 +125,18 @@ def torch_cells(
     """
     fixed = fixed_by(settings)
     cells = []
-    images_for: dict[CudaTag, list[BaseImage]] = {}
+
+    @lru_cache
+    def places(
+        cuda: CudaTag, pythons: tuple[PythonVersion, ...]
+    ) -> list[tuple[PythonVersion, BaseImage]]:
+        return image_pythons(pythons, _images(tables, cuda, settings, devel=devel), settings)
+
     for release in _releases(tables, settings, cutoff):
         for build in _builds(release, settings):
-            images = images_for.get(build.cuda)
-            if images is None:
-                images = images_for[build.cuda] = _images(tables, build.cuda, settings, devel=devel)
             cells += [
                 Cell(_id(python, build, image, settings), image, build, fixed)
-                for python, image in image_pythons(build.pythons, images, settings)
+                for python, image in places(build.cuda, tuple(build.pythons))
             ]
     if settings.cell is not None:
         return tuple(cell for cell in cells if cell.id == settings.cell)
