@@ -31,6 +31,7 @@ from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
+from torchsolve.model.target import CellId
 from torchsolve.project.constraints import bounded
 from torchsolve.project.load import ReadOptions, load_all
 from torchsolve.solve.cells import plain_cells, refuse_unknown
@@ -216,8 +217,8 @@ def _expecter(progress: Progress | None) -> Callable[[int], None]:
     return expect
 
 
-def _ticker(progress: Progress | None) -> Callable[[str], None]:
-    def tick(_cell: str) -> None:
+def _ticker(progress: Progress | None) -> Callable[[CellId], None]:
+    def tick(_cell: CellId) -> None:
         if progress is not None:
             progress.advance()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from torchsolve.config import Settings
 from torchsolve.facts import Facts
@@ -75,7 +77,8 @@ def ask(
     """The question of one cell, with what the scripts of ``projects`` claim there."""
     claimed = scripted_requirements(projects, cell) if settings.undeclared else ()
     served = served_imports(projects, cell) if claimed else frozenset()
-    facts = tuple(fact for fact in facts if fact.evidence not in served)
+    if served:
+        facts = tuple(fact for fact in facts if fact.evidence not in served)
     own = [
         *_demands(claimed),
         Fact(FactKind.PYTHON, cell.python_fact),
@@ -84,13 +87,18 @@ def ask(
     if cell.id.torch is not None:
         own.append(Fact(FactKind.CUDA, cell.cuda_fact))
         kind = FactKind.DEMAND if settings.torch else FactKind.BOUND
-        exact = Requirement(f"torch=={cell.id.torch}")
+        exact = _pinned_torch(cell.id.torch)
         own.append(Fact(kind, cell.torch_fact, exact))
     place = place_of(cell) if settings.reads_binaries else None
     left_out = tuple((NormalizedName(name), f"--exclude {name}") for name in settings.excludes)
     return Question(
         (*facts, *own), cell.target, cell.id.cuda, cell.id.torch, pythons, place, left_out
     )
+
+
+@lru_cache(maxsize=256)
+def _pinned_torch(version: Version) -> Requirement:
+    return Requirement(f"torch=={version}")
 
 
 def asked_torch(facts: Iterable[Fact], rules: Rules) -> tuple[SpecifierSet, ...]:

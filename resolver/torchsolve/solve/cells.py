@@ -127,10 +127,14 @@ def torch_cells(
     cells = []
 
     @lru_cache
+    def images(cuda: CudaTag) -> list[BaseImage]:
+        return _images(tables, cuda, settings, devel=devel)
+
+    @lru_cache
     def places(
         cuda: CudaTag, pythons: tuple[PythonVersion, ...]
     ) -> list[tuple[PythonVersion, BaseImage]]:
-        return image_pythons(pythons, _images(tables, cuda, settings, devel=devel), settings)
+        return image_pythons(pythons, images(cuda), settings)
 
     for release in _releases(tables, settings, cutoff):
         for build in _builds(release, settings):
@@ -179,7 +183,10 @@ def _builds(release: TorchRelease, settings: Settings) -> list[TorchBuild]:
         build
         for build in release.builds
         if build.machine == settings.platform.machine
-        and settings.allows_torch(Version(f"{release.version.public}+{build.cuda}"))
+        and (
+            not settings.torch
+            or settings.allows_torch(Version(f"{release.version.public}+{build.cuda}"))
+        )
         and (not settings.cuda or build.cuda in settings.cuda)
         and (build.cuda != CPU or CPU in settings.cuda or build.default)
         and (settings.torch_index != "default" or build.default)
@@ -220,12 +227,15 @@ def _freshness(image: BaseImage) -> tuple[bool, tuple[int, ...]]:
     return (image.supported, dotted_key(image.cuda or "0"))
 
 
+_tag_of = lru_cache(maxsize=256)(CudaTag.from_version)
+
+
 def _image_fits(image: BaseImage, cuda: CudaTag, settings: Settings) -> bool:
     if settings.image and not {image.ref, image.os} & set(settings.image):
         return False
     if cuda == CPU:
         return image.cuda is None
-    return image.cuda is not None and CudaTag.from_version(image.cuda) == cuda
+    return image.cuda is not None and _tag_of(image.cuda) == cuda
 
 
 def _image_order(image: BaseImage) -> tuple[int, bool, tuple[int, ...]]:

@@ -12,8 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from packaging.utils import canonicalize_name
-
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import Conflict
@@ -61,7 +59,7 @@ def _in_reading_order(
     for fact in facts:
         told[state(fact)] = None
         if fact.requirement is not None:
-            follow(canonicalize_name(fact.requirement.name))
+            follow(fact.name)
     return tuple(dict.fromkeys((*told, *(step.evidence for step in steps))))
 
 

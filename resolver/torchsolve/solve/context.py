@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,9 @@ from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.model.proof import Floor
+from torchsolve.model.target import CellId
 from torchsolve.solve.engine import Engine
+from torchsolve.solve.packages import Pool
 from torchsolve.solve.sources import DirectReader, Index, Prover
 
 
@@ -34,7 +36,8 @@ class Context:
         labels: reads them to say where labels are wrong, though they may not refute anything;
             None where they are not read at all.
         floors: what files of an earlier plan turned out to need of the image.
-        tick: called with a line before each cell, for progress.
+        pools: packages of indexes that were read, for all searches of a run.
+        tick: called before each cell, for progress.
         expect: called with how many cells there will be, where all of them are tried.
     """
 
@@ -49,7 +52,7 @@ class Context:
     default_url: str
     direct: DirectReader
     engine: Engine
-    tick: Callable[[str], None]
+    tick: Callable[[CellId], None]
     expect: Callable[[int], None]
     witnessed: bool = False
     prover: Prover | None = None
@@ -57,3 +60,4 @@ class Context:
     preferences: Preferences = field(default_factory=Preferences)
     labels: Prover | None = None
     floors: tuple[Floor, ...] = ()
+    pools: dict[Hashable, Pool] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 
 from packaging.requirements import Requirement
@@ -86,19 +86,27 @@ class Package:
         return replace(self, key=key, extra=extra)
 
 
+Pool = dict[tuple[NormalizedName, OptIn], Package]
+"""Packages of one index for one target, by what is let in of them beside stable versions."""
+
+
 class Library:
     """What the cells of one target and one index share: pages with their usable options.
 
-    A package of the index alone is one object for all of them, bit sets included.
+    A package of the index alone is one object for all of them, bit sets included; for all runs over
+    cells that are given one ``pool`` too, as far as they let the same in.
     """
 
-    def __init__(self, target: Target, rules: Rules, index: Index) -> None:
+    def __init__(
+        self, target: Target, rules: Rules, index: Index, pool: Pool | None = None
+    ) -> None:
         self.target = target
         self.rules = rules
         self.index = index
         environment = target.marker_environment()
         self._environment = {name: str(value) for name, value in environment.items()}
         self._packages: dict[NormalizedName, Package] = {}
+        self._pool: Pool = {} if pool is None else pool
         self.companions: dict[NormalizedName, tuple[Companion, ...]] = {}
         for row in rules.companions:
             self.companions[row.package] = (*self.companions.get(row.package, ()), row)
@@ -109,15 +117,19 @@ class Library:
         """The index's package of that name; with ``error`` where its page is out of reach."""
         package = self._packages.get(name)
         if package is None:
-            package = self._packages[name] = self._read(name)
+            opted = self._opted(name)
+            package = self._pool.get((name, opted))
+            if package is None:
+                package = self._pool[name, opted] = self._read(name, opted)
+            self._packages[name] = package
         return package
 
-    def _read(self, name: NormalizedName) -> Package:
+    def _read(self, name: NormalizedName, opted: OptIn) -> Package:
         try:
             choices = self.index.choices(name, BestFiles(self.target, self.rules, name))
         except UnknownError as error:
             return Package(name, name, "", (), error=error)
-        opted, masks = self._opted(name), choices.masks
+        masks = choices.masks
         return Package(
             name, name, "", Options(choices), choices.page, None, opted, choices.needs, _masks=masks
         )
@@ -187,10 +199,10 @@ class Shelf:
 
     def _read(self, key: str) -> Package:
         if key == PYTHON:
-            return _virtual(key, Version(str(self._question.target.python)))
+            return _virtual(key, str(self._question.target.python))
         if key == CUDA:
             cuda = self._question.cuda
-            return _virtual(key, Version((cuda.dotted if cuda else None) or "0"))
+            return _virtual(key, (cuda.dotted if cuda else None) or "0")
         name, extra = split_key(key)
         if extra:
             return self.package(name).with_extra(extra)
@@ -200,6 +212,8 @@ class Shelf:
 
     def _read_named(self, name: NormalizedName) -> Package:
         question, found = self._question, self._library.package(name)
+        if name not in self._rules.wheels and name not in self._installed:
+            return found
         known = (
             *self._installed_options(name),
             *wheel_options(self._rules.wheels.get(name, ()), question.target, question.torch),
@@ -373,5 +387,6 @@ def _unusable(subject: str, statement: str, name: str) -> Evidence:
     return Evidence(subject, statement, Strength.DECLARED, f"index page of {name}")
 
 
-def _virtual(key: str, version: Version) -> Package:
-    return Package(key, NormalizedName(key), "", (Option(version),))
+@lru_cache(maxsize=64)
+def _virtual(key: str, version: str) -> Package:
+    return Package(key, NormalizedName(key), "", (Option(Version(version)),))

@@ -98,8 +98,7 @@ class Problem:
         for fact in facts:
             if fact.requirement is not None and fact.requirement.url:
                 self.shelf.add_direct(fact.requirement, fact.evidence.origin)
-        names = [fact.requirement.name for fact in facts if fact.requirement is not None]
-        self.shelf.prefetch(make_key(name) for name in names)
+        self.shelf.prefetch(fact.name for fact in facts if fact.name)
         roots: list[Edge] = []
         for fact in facts:
             for edge in self._fact_edges(fact):
@@ -112,13 +111,12 @@ class Problem:
     def _is_left_out(self, fact: Fact) -> bool:
         """Whether a fact speaks of a name that nobody gets; a demand is an exception then."""
         requirement = fact.requirement
-        reason = self._left_out.get(canonicalize_name(requirement.name)) if requirement else None
+        reason = self._left_out.get(fact.name)
         if requirement is None or reason is None:
             return False
         if fact.kind is not FactKind.BOUND:
-            name = canonicalize_name(requirement.name)
             said = fact.evidence
-            self.fact_drops.append(Drop(said.subject, name, str(requirement), reason, said))
+            self.fact_drops.append(Drop(said.subject, fact.name, str(requirement), reason, said))
         return True
 
     def _fact_edges(self, fact: Fact) -> Iterator[Edge]:
@@ -130,7 +128,11 @@ class Problem:
             mask = sum(1 << i for i, option in enumerate(options) if option.wheel is not None)
             yield Edge(make_key(requirement.name), mask, Stated(fact.evidence, requirement))
             return
-        yield from self._requirement_edges(requirement, fact.evidence, None)
+        if requirement.url or requirement.extras or fact.name in self.rules.overrides:
+            yield from self._requirement_edges(requirement, fact.evidence, None)
+            return
+        mask = self.package(fact.name).admitted(requirement.specifier)
+        yield Edge(fact.name, mask, Stated(fact.evidence, requirement))
 
     def bound(self, key: str) -> int:
         """Options of a package that the bounding facts leave."""

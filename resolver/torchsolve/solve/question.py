@@ -7,7 +7,7 @@ be chosen; that is how a conflict can name ``<python>`` or ``<glibc>`` beside re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -38,15 +38,26 @@ class FactKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One statement of a question. ``requirement`` is None for the cell's properties."""
+    """One statement of a question. ``requirement`` is None for the cell's properties.
+
+    ``name``: of the package that the requirement speaks of; empty without one.
+    """
 
     kind: FactKind
     evidence: Evidence
     requirement: Requirement | None = None
+    name: NormalizedName = field(init=False, compare=False)
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        asked = self.requirement
+        name = canonicalize_name(asked.name) if asked is not None else NormalizedName("")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_hash", hash(self.evidence))
 
     def __hash__(self) -> int:
         # A requirement's own hash writes it out; facts are looked up by the thousand.
-        return hash(self.evidence)
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,12 @@ class Rules:
     asked: dict[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
     floors: tuple[Floor, ...] = ()
 
+    @property
+    def choosing(self) -> Hashable:
+        """All of it that files of an index are chosen by."""
+        hashes = frozenset(self.hashes.items())
+        return (self.exclude_newer, self.no_binary, self.only_binary, hashes)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -128,7 +145,7 @@ class Question:
     def demanded(self) -> frozenset[str]:
         """Names that some fact asks for by name, without a direct reference."""
         return self.served | frozenset(
-            canonicalize_name(fact.requirement.name)
+            fact.name
             for fact in self.facts
             if fact.requirement is not None
             and fact.kind is not FactKind.BOUND

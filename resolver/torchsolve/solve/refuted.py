@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from packaging.utils import canonicalize_name
-
 from torchsolve.errors import UnknownError
 from torchsolve.solve.engine import Answer, Infeasible
 from torchsolve.solve.keys import CUDA
@@ -77,11 +75,7 @@ def _is_of_cell(fact: Fact) -> bool:
 
 def blamed_facts(question: Question, blamed: frozenset[str]) -> tuple[Fact, ...]:
     """The requirements among the facts that speak of these packages, in order."""
-    return tuple(
-        fact
-        for fact in question.facts
-        if fact.requirement is not None and canonicalize_name(fact.requirement.name) in blamed
-    )
+    return tuple(fact for fact in question.facts if fact.name and fact.name in blamed)
 
 
 def _alone(question: Question, core: _Core) -> Question:

@@ -64,6 +64,7 @@ class Search:
         self.refuted = refuted or Refuted()
         self._known: list[tuple[frozenset[Fact], Conflict]] = []
         self._asked = asked_torch(self._facts, self._rules)
+        self._fits: dict[str, bool] = {}
         releases = tables.torch.releases
         self._pythons = tuple(
             sorted({p for r in releases[:8] for b in r.builds for p in b.pythons}, reverse=True)
@@ -231,7 +232,7 @@ class Search:
 
     def try_cell(self, cell: Cell, *, explained: bool = False) -> CellOutcome:
         """Solve one cell. ``explained``: an infeasible one says why."""
-        self._context.tick(str(cell.id))
+        self._context.tick(cell.id)
         ruled_out = self._guards(cell)
         if ruled_out is not None:
             conflict = Conflict(str(cell.id), ruled_out.facts, ruled_out.reference)
@@ -252,9 +253,12 @@ class Search:
 
         A specifier that names a build (``==2.7.0+cu126``) is left to the engine.
         """
-        return cell.id.torch is None or all(
-            specifier.contains(cell.id.torch.public, prereleases=True) for specifier in self._asked
-        )
+        if cell.id.torch is None:
+            return True
+        version = cell.id.torch.public
+        if version not in self._fits:
+            self._fits[version] = all(s.contains(version, prereleases=True) for s in self._asked)
+        return self._fits[version]
 
     def _guards(self, cell: Cell) -> RuledOut | None:
         context = self._context
@@ -348,7 +352,9 @@ class Search:
         library = self._libraries.get((target, url))
         if library is None:
             index = self._context.index_for(url)
-            library = self._libraries[target, url] = Library(target, self._rules, index)
+            choosing = (target, url, self._rules.choosing)
+            pool = self._context.pools.setdefault(choosing, {})
+            library = self._libraries[target, url] = Library(target, self._rules, index, pool)
         return library
 
     # -- reasons -------------------------------------------------------------------------------
