@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from torchsolve.model.models import ModelScan, Reach
+from torchsolve.model.models import Choice, Mechanism, ModelScan, Reach
 from torchsolve.project.scan.mentions import code_of, mentions
 from torchsolve.project.scan.read import model_files, scan_tree
 from torchsolve.project.tree import FolderTree
@@ -203,3 +203,60 @@ def test_only_code_is_read_for_names() -> None:
         (5, "a.b", False),
         (5, "", True),
     ]
+
+
+def _node_with(head: str, body: str, inputs: str = "{}") -> str:
+    text = _node(f"import os, folder_paths\n    {head}", body)
+    return text.replace('{"required": {}}', f'{{"required": {inputs}}}').replace(
+        "def go(self)", "def go(self, model=None)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "inputs", "choice"),
+    [
+        ("folder_paths.add_model_folder_path('two', '/a')", "pass", "{}", Choice.FIXED),
+        ("", "folder_paths.get_filename_list('vae')", "{}", Choice.USER),
+        ("", "torch.load(os.path.join(folder_paths.models_dir, 'a.pt'))", "{}", Choice.FIXED),
+        (
+            "",
+            "torch.load(os.path.join(folder_paths.models_dir, model))",
+            "{'model': (['only.pt'],)}",
+            Choice.ENUM,
+        ),
+        ("", "torch.load(self.settings.path)", "{}", Choice.CONFIG),
+        ("", "torch.load(os.environ['WEIGHTS'])", "{}", Choice.ENV),
+    ],
+)
+def test_who_chooses(tmp_path: Path, head: str, body: str, inputs: str, choice: Choice) -> None:
+    scan = _scan(tmp_path, {"__init__.py": _node_with(head, body, inputs)})
+    assert {s.choice for s in scan.sites if s.mechanism is not Mechanism.MODELS_DIR} == {choice}
+
+
+def test_the_base_folder_of_a_helper_is_for_the_helpers_line_to_say(tmp_path: Path) -> None:
+    helper = """
+        import os
+        from huggingface_hub import hf_hub_download
+        BASE = os.environ.get("LAB_MODELS", os.path.join(os.path.dirname(__file__), "ckpts"))
+        def fetch(repo, name):
+            return hf_hub_download(repo, name, local_dir=os.path.join(BASE, repo))
+    """
+    body = "return lib.fetch('lab/a', 'a.pt')"
+    scan = _scan(tmp_path, {"__init__.py": _node(body=body), "lib.py": helper})
+    found = {s.file: s.choice for s in scan.sites if s.api.endswith("hf_hub_download")}
+    assert found == {"__init__.py": Choice.FIXED, "lib.py": Choice.ENV}
+
+
+def test_a_line_that_opens_a_file_has_the_category_that_found_it(tmp_path: Path) -> None:
+    body = """path = folder_paths.get_full_path("vae", model)
+            return comfy.utils.load_torch_file(path)"""
+    head = "import comfy.utils"
+    scan = _scan(tmp_path, {"__init__.py": _node_with(head, body, "{'model': ('STRING',)}")})
+    assert {s.category for s in scan.sites} == {"vae"}
+
+
+def test_a_path_with_the_name_of_a_gated_repository_is_gated(tmp_path: Path) -> None:
+    name = "facebook/dinov3-vitl16-pretrain-lvd1689m"
+    body = f"torch.load(os.path.join(folder_paths.models_dir, '{name}', 'model.safetensors'))"
+    scan = _scan(tmp_path, {"__init__.py": _node_with("", body)})
+    assert [bool(s.gated) for s in scan.sites if s.mechanism is Mechanism.LOAD] == [True]

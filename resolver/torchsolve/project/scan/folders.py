@@ -133,7 +133,8 @@ class Folders(Library):
         dirs, _ = self.folders.get(known, (guess, []))
         if not dirs:  # only extra_model_paths.yaml gives it any
             return [hole(known, "config", category.marks)]
-        return [_place(folder, category.marks) for folder in dirs]
+        marks = category.marks | {("category", known)}
+        return [_place(folder, marks) for folder in dirs]
 
     def _pattern(self, category: Text) -> Text:
         known = category.literal or ""

@@ -35,7 +35,7 @@ def placed(seen: list[Observation]) -> list[Group]:
     groups: dict[tuple[str, int, str], Group] = {}
     passed: list[tuple[Observation, int]] = []
     for observation in seen:
-        if _is_registration(observation):
+        if is_registration(observation):
             _add(groups, observation, _origin(observation))
             continue
         _add(groups, observation, 0)
@@ -89,7 +89,8 @@ def _add(
     group.helper |= helper
 
 
-def _is_registration(seen: Observation) -> bool:
+def is_registration(seen: Observation) -> bool:
+    """Whether a line names a category and its folders."""
     return seen.api in ("folder_paths.add_model_folder_path", "folder_paths.folder_names_and_paths")
 
 

@@ -53,7 +53,8 @@ def scan_tree(tree: Tree | ModuleGraph, name: str, folders: Folders | None = Non
 
 def _gated(site: ModelSite, gates: dict[str, str | bool | None]) -> ModelSite:
     hub = (m[1] for url in site.urls if (m := _HUB_FILE.match(url)))
-    known = [gates[repo] for repo in (*site.repos, *hub) if repo in gates]
+    placed = (repo for repo in gates if f"/{repo}/" in f"/{site.path}/")
+    known = [gates[repo] for repo in (*site.repos, *hub, *placed) if repo in gates]
     return replace(site, gated=next((gate for gate in known if gate), known[0] if known else None))
 
 

@@ -10,7 +10,8 @@ from torchsolve.project.scan.callers import Callers
 from torchsolve.project.scan.entries import Runner
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.interpreter import Interpreter
-from torchsolve.project.scan.sites import Tree, sites
+from torchsolve.project.scan.reach import Tree
+from torchsolve.project.scan.sites import sites
 from torchsolve.project.scan.values import ROOT
 
 Folders = Mapping[str, tuple[Sequence[str], Sequence[str]]]

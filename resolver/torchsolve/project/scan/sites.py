@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from torchsolve.model.models import Choice, Mechanism, ModelSite, Reach
-from torchsolve.project.scan.callers import Callers, Use
-from torchsolve.project.scan.hub import CUT_OUT
+from torchsolve.model.models import Mechanism, ModelSite
 from torchsolve.project.scan.observation import Observation
 from torchsolve.project.scan.ospath import is_absolute
 from torchsolve.project.scan.placement import (
@@ -19,6 +17,7 @@ from torchsolve.project.scan.placement import (
     placed,
     texts_of,
 )
+from torchsolve.project.scan.reach import Tree, choice_of, live, reach_of
 from torchsolve.project.scan.render import braces, path_of, undecided, word_of
 from torchsolve.project.scan.strings import starts_with
 from torchsolve.project.scan.values import (
@@ -43,41 +42,6 @@ _NO_MODEL = re.compile(
 )
 
 
-@dataclass(slots=True)
-class Tree:
-    """What sites are told of the tree.
-
-    Attributes:
-        eager: files that are imported when the node is.
-        callers: answers whether a line runs.
-    """
-
-    home: str
-    paths: frozenset[str]
-    folders: frozenset[str]
-    eager: frozenset[str]
-    callers: Callers
-
-    def inside(self, path: str) -> str | None:
-        """A path of the tree, relative to it."""
-        start = f"custom_nodes/{self.home}/"
-        return path[len(start) :].rstrip("/") if path.startswith(start) else None
-
-    def holds(self, path: str) -> bool:
-        """Whether the tree has this file or folder."""
-        known = self.inside(path)
-        return known is not None and (known in self.paths or known in self.folders)
-
-    def use(self, seen: Observation) -> Use:
-        """How sure it is that what was seen happens: by the outermost function of its chain."""
-        if seen.entry != "alone":
-            return Use.CALLED
-        outermost = seen.chain[-1]
-        if outermost.function == "__main__":
-            return Use.NEVER
-        return self.callers.use(outermost.file, outermost.line)
-
-
 def sites(
     seen: Iterable[Observation], extended: set[str], looked: Iterable[Text], tree: Tree
 ) -> tuple[ModelSite, ...]:
@@ -91,7 +55,7 @@ def sites(
     joins = [o for o in kept if o.mechanism is Mechanism.MODELS_DIR]
     others = [o for o in kept if o.mechanism is not Mechanism.MODELS_DIR]
     groups = [*placed(others), *joined_paths(joins, others, extended)]
-    found = [site for group in groups if (site := _site(_live(group, tree), tree)) is not None]
+    found = [site for group in groups if (site := _site(live(group, tree), tree)) is not None]
     ends = _ends(looked)
     found = [_with_ends(site, ends) for site in found]
     said = {(s.file, s.line, s.path) for s in found if s.mechanism is not Mechanism.MODELS_DIR}
@@ -132,15 +96,6 @@ def _is_nothing(seen: Observation) -> bool:
     return not any(_WEIGHT.search(a.partition("?")[0]) for a in addresses)
 
 
-def _live(group: Group, tree: Tree) -> Group:
-    """The group as the node uses it: what nothing calls says nothing of a line that runs."""
-    seen = [o for o in group.seen if o.entry != "alone"]
-    if not seen:
-        uses = [tree.use(o) for o in group.seen]
-        seen = [o for o, use in zip(group.seen, uses, strict=True) if use is max(uses)]
-    return Group(group.at, seen[0], seen, group.helper)
-
-
 def _site(group: Group, tree: Tree) -> ModelSite | None:
     first = group.first
     paths = _unsure([t for o in group.seen for t in _paths(o)])
@@ -159,7 +114,7 @@ def _site(group: Group, tree: Tree) -> ModelSite | None:
     passed_on = all(given(o, 0) for o in group.seen) and not group.helper
     many = len(written) > _MANY and passed_on and first.mechanism in DOWNLOADS
     why = _why(holes, many, first, bool(written))
-    marks = frozenset[tuple[str, str]]().union(*(o.marks for o in group.seen))
+    several = any(len(found) > 1 for found in (written, _words(repos), _words(urls)))
     path = braces(_shortened(written) if many else written) if written else None
     return ModelSite(
         file=group.at.file,
@@ -170,8 +125,8 @@ def _site(group: Group, tree: Tree) -> ModelSite | None:
         else "os.path.join",
         path=path,
         decided=why is None,
-        choice=_choice([*paths, *repos, *urls], marks, sum(map(bool, (paths, repos, urls)))),
-        reach=_reach(group, tree, written),
+        choice=choice_of(group, [*paths, *repos, *urls], several),
+        reach=reach_of(group, tree, written),
         paths=tuple(written) if why is None and len(written) > 1 else (),
         repos=_words(repos),
         urls=_words(urls),
@@ -295,47 +250,6 @@ def _why(holes: list[Hole], many: bool, first: Observation, written: bool) -> st
     return _REASONS.get(worst.kind, _REASONS["run"]).format(name=worst.name or "a variable")
 
 
-def _choice(texts: list[Text], marks: frozenset[tuple[str, str]], several: int) -> Choice:
-    kinds = {h.kind for t in texts for h in t.holes} | {kind for kind, _ in marks}
-    for kind in ("config", "env", "user", "enum"):
-        if kind in kinds:
-            return Choice(kind)
-    if "run" in kinds:
-        return Choice.USER
-    return Choice.ENUM if len(set(texts)) > several else Choice.FIXED
-
-
-def _reach(group: Group, tree: Tree, written: list[str]) -> Reach:
-    if written and all(tree.holds(path) for path in written):
-        return Reach.BUNDLED
-    if all(c.function == "__main__" for o in group.seen for c in o.chain[-1:]):
-        return Reach.DEAD
-    if _is_fallback(group):
-        return Reach.VENDORED
-    entries = {_entry(o, tree) for o in group.seen}
-    for reach in (Reach.NODE, Reach.IMPORT, Reach.INSTALL):
-        if reach.value in entries:
-            return reach
-    use = max(tree.use(o) for o in group.seen)
-    return (Reach.DEAD, Reach.VENDORED, Reach.NODE)[use]
-
-
-def _entry(seen: Observation, tree: Tree) -> str:
-    """How the run began; a module that only a function imports runs when that is called."""
-    late = seen.entry == "import" and seen.chain[-1].file not in tree.eager
-    return "node" if late else seen.entry
-
-
-def _is_fallback(group: Group) -> bool:
-    """A library's way out that cannot work here: a repository cut out of a local path."""
-    return all(o.misled or _is_cut_out(o) for o in group.seen)
-
-
-def _is_cut_out(seen: Observation) -> bool:
-    repos = texts_of(seen.repo)
-    return bool(repos) and all(t.holes and t.holes[0].name == CUT_OUT for t in repos)
-
-
 def _shortened(written: list[str]) -> list[str]:
     rows = [path.split("/") for path in written]
     head = 0
@@ -349,8 +263,10 @@ def _words(found: list[Text]) -> tuple[str, ...]:
 
 
 def _category(group: Group) -> str | None:
+    """The category that was asked; for what opens a file, the one that its path was found by."""
     found = _words([t for o in group.seen for t in texts_of(o.category)])
-    return ";".join(found) or None
+    told = sorted({name for o in group.seen for kind, name in o.marks if kind == "category"})
+    return ";".join(found or told) or None
 
 
 def _guard(first: Observation, written: list[str]) -> str | None:
