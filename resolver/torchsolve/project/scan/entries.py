@@ -36,7 +36,7 @@ from torchsolve.project.scan.values import (
     with_marks,
 )
 
-_AFFORDED = 30_000
+_AFFORDED = 60_000
 """Steps that may go into the runs of one node, choice by choice."""
 _PLAIN = frozenset({"INT", "FLOAT", "BOOLEAN", "STRING"})
 
