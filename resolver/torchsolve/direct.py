@@ -16,6 +16,7 @@ from packaging.version import Version
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.client import IndexClient
 from torchsolve.model.package import DirectFile, IndexFile
+from torchsolve.model.trace import looked_at
 from torchsolve.project.options import ReadOptions
 from torchsolve.wheel.filename import WheelName, parse
 from torchsolve.wheel.metadata import check_identity
@@ -41,6 +42,8 @@ class Direct:
             return read_git(requirement, origin, self.options)
         address, fragment = urldefrag(url)
         path = Path(unquote(urlsplit(address).path))
+        if address.startswith("file:"):
+            looked_at(path)
         if address.startswith("file:") and path.is_dir():
             from torchsolve.project.direct import read_folder
 

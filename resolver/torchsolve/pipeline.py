@@ -32,6 +32,7 @@ from torchsolve.model.preferences import Preferences
 from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
 from torchsolve.model.target import CellId
+from torchsolve.model.trace import looked_at
 from torchsolve.project.constraints import bounded
 from torchsolve.project.load import ReadOptions, load_all
 from torchsolve.solve.cells import plain_cells, refuse_unknown
@@ -329,15 +330,14 @@ def _comfyui(
     cutoff: datetime | None,
 ) -> ComfyUI | None:
     """The ComfyUI of the solve: for a node the newest that is not after the cut-off."""
+    asked = settings.comfyui
+    if asked == "none" or (asked is None and not any(project.is_node for project in projects)):
+        return None
     from torchsolve.project.comfyui import checkout, from_row
 
-    asked = settings.comfyui
-    if asked == "none":
-        return None
     if asked is not None:
         path = Path(asked)
+        looked_at(path)
         return checkout(path) if path.is_dir() else from_row(tables.comfyui.find(asked))
-    if not any(project.is_node for project in projects):
-        return None
     row = tables.comfyui.newest(cutoff.date() if cutoff else None)
     return from_row(row) if row is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,13 @@ from torchsolve.index.cache import Cache
 
 # A child finds torchsolve where this process does.
 ENVIRON = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def can_run(*line: str) -> bool:
+    """Whether the program is there, and may do what it is for."""
+    if shutil.which(line[0]) is None:
+        return False
+    return subprocess.run(line, capture_output=True, check=False).returncode == 0
 
 
 def chain(length: int) -> dict[str, list[FakeFile]]:

@@ -9,20 +9,12 @@ from pathlib import Path
 import pytest
 
 from support.index_server import IndexServer
-from support.killed import ENVIRON, chain, command
-
-
-def _runs(*line: str) -> bool:
-    """Whether the program is there, and may do what it is for."""
-    if shutil.which(line[0]) is None:
-        return False
-    return subprocess.run(line, capture_output=True, check=False).returncode == 0
-
+from support.killed import ENVIRON, can_run, chain, command
 
 STRACE = ("strace", "-f", "-e", "trace=network")
-needs_strace = pytest.mark.skipif(not _runs("strace", "true"), reason="strace cannot trace here")
+needs_strace = pytest.mark.skipif(not can_run("strace", "true"), reason="strace cannot trace here")
 needs_unshare = pytest.mark.skipif(
-    not _runs("unshare", "-r", "-n", "true"), reason="no namespace without a network here"
+    not can_run("unshare", "-r", "-n", "true"), reason="no namespace without a network here"
 )
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -47,3 +49,17 @@ def test_no_temporary_file_stays(tmp_path: Path) -> None:
     cache.write("k", "demo", ENTRY)
     cache.write("k", "demo", ENTRY)
     assert [p.name for p in cache.path("k", "demo").parent.iterdir()] == ["demo"]
+
+
+def test_threads_that_write_first_lose_nothing(tmp_path: Path) -> None:
+    for attempt in range(50):
+        cache = Cache(tmp_path / str(attempt))
+        together = Barrier(4)
+
+        def write(key: str, cache: Cache = cache, together: Barrier = together) -> None:
+            together.wait()
+            cache.write("kind", key, Entry({}, key))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, "abcd"))
+        assert all(cache.read("kind", key) for key in "abcd")

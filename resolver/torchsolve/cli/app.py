@@ -72,15 +72,24 @@ def _root(
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line; returns its exit code and never raises."""
-    view = _view_of(argv)
     try:
-        code = _invoke(argv, view)
+        code = _invoke(argv, _view_of(argv))
         sys.stdout.flush()
-    except BrokenPipeError:
-        return quiet_pipe()
     except OSError as error:
-        return fail(unwritable(error), view)
+        return failed(error, argv)
     return code
+
+
+def failed(error: Exception, argv: Sequence[str]) -> int:
+    """The exit code of a run that could not say what it found, after the error's text."""
+    view = _view_of(argv)
+    if isinstance(error, BrokenPipeError):
+        return quiet_pipe()
+    if isinstance(error, OSError):
+        return fail(unwritable(error), view)
+    if isinstance(error, TorchsolveError):
+        return fail(error, view)
+    return defect(error, view, argv)
 
 
 def _invoke(argv: Sequence[str], view: View) -> int:

@@ -146,7 +146,7 @@ def _bars() -> Bars:
         MofNCompleteColumn(),
         Rate(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=Console(file=sys.__stderr__),  # bars are no part of what a run says
         transient=True,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -149,10 +148,3 @@ def _atlas_age() -> dict[str, Any]:
         "newest": str(releases[-1]) if releases else None,
         "uploaded": newest or None,
     }
-
-
-def oldest_fact() -> date | None:
-    """When the oldest table that this run has read was last checked."""
-    from torchsolve.facts import load_facts
-
-    return min((table.checked for table in load_facts().read.values()), default=None)

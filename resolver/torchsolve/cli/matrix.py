@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torchsolve.cli.console import View, print_json, print_text
-from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.options import Projects, takes_settings
 from torchsolve.config import Settings
+from torchsolve.facts import facts
 
 
 @takes_settings("md", "csv")
@@ -19,7 +19,7 @@ def matrix(projects: Projects, settings: Settings, view: View) -> None:
         result = solve(projects, settings, progress)
     view.say_indexes(result.indexes)
     if view.as_json:
-        print_json(matrix_json(result, oldest_fact()))
+        print_json(matrix_json(result, facts.oldest))
     elif view.format == "md":
         print_text(matrix_markdown(result))
     elif view.format == "csv":

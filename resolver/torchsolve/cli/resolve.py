@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from torchsolve.cli.console import View, print_json
-from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.failures import fail
 from torchsolve.cli.options import Projects, takes_settings
+from torchsolve.cli.recording import allow
 from torchsolve.config import Settings
 from torchsolve.errors import TorchsolveError
+from torchsolve.facts import facts
 from torchsolve.files import replace_file
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
     from torchsolve.report.failure import resolution_error
     from torchsolve.report.text import resolution_screen
 
+    allow(settings, output)
     settings = _keeping(settings, output)
     with view.progress() as progress:
         resolution = solve(projects, settings, progress, links=output is not None)
     view.say_indexes(resolution.indexes)
     error = resolution_error(resolution, allow_unknown=settings.allow_unknown)
     if not view.as_json:
-        view.show(resolution_screen(resolution, oldest_fact()))
+        view.show(resolution_screen(resolution, facts.oldest))
     written: tuple[str, ...] = ()
     if resolution.plan and output and (error is None or settings.allow_unknown):
         try:
@@ -64,7 +66,7 @@ def resolve(projects: Projects, settings: Settings, view: View, output: Output =
 def _document(resolution: Resolution) -> dict[str, Any]:
     from torchsolve.report.plan_json import resolution_json
 
-    return resolution_json(resolution, oldest_fact())
+    return resolution_json(resolution, facts.oldest)
 
 
 def _keeping(settings: Settings, output: Path | None) -> Settings:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from torchsolve.cli.console import View, print_json
-from torchsolve.cli.facts import oldest_fact
 from torchsolve.cli.options import takes_settings
 from torchsolve.config import Settings
+from torchsolve.facts import facts
 
 Project = Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)]
 Package = Annotated[
@@ -28,6 +28,6 @@ def why(project: Project, settings: Settings, view: View, package: Package = Non
     with view.progress() as progress:
         resolution = resolve((project,), settings, progress)
     if view.as_json:
-        print_json(resolution_json(resolution, oldest_fact()))
+        print_json(resolution_json(resolution, facts.oldest))
     else:
         view.show(why_screen(resolution, package))

@@ -15,6 +15,7 @@ from torchsolve.config.settings import Settings
 from torchsolve.config.table import BOOLEANS, OPPOSITES, SETTINGS, Setting
 from torchsolve.config.table import hint as hint_for
 from torchsolve.errors import UsageError
+from torchsolve.model.trace import looked_at
 
 # Variables of other tools that mean the same; a container may have them baked in.
 _BORROWED = {"constraint": ("UV_CONSTRAINT", "PIP_CONSTRAINT")}
@@ -114,11 +115,14 @@ def _from_file(path: Path | None) -> dict[str, object]:
 def _settings_file(references: Sequence[str], directory: Path) -> Path | None:
     for reference in references:
         path = directory / reference
+        looked_at(path)
+        looked_at(path / "pyproject.toml")
         if path.name == "pyproject.toml" and path.is_file():
             return path
         if (path / "pyproject.toml").is_file():
             return path / "pyproject.toml"
     own = directory / "pyproject.toml"
+    looked_at(own)
     return own if own.is_file() else None
 
 

@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from torchsolve.model.named_model import named_model
+from torchsolve.model.trace import looked_at
 
 
 def parse_torch(text: str) -> SpecifierSet:
@@ -111,6 +111,7 @@ def parse_links(text: str) -> str:
 def parse_file(text: str) -> Path:
     """A file that is there."""
     path = Path(text).expanduser()
+    looked_at(path)
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     return path
@@ -118,6 +119,8 @@ def parse_file(text: str) -> Path:
 
 def parse_model(text: str) -> str:
     """A model repository, with or without a revision and a place."""
+    from torchsolve.model.named_model import named_model  # few runs name a model
+
     named_model(text)
     return text
 

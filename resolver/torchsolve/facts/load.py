@@ -61,6 +61,11 @@ class Facts:
         return self._partly | self._tables
 
     @property
+    def oldest(self) -> date | None:
+        """When the oldest of them was last checked."""
+        return min((table.checked for table in self.read.values()), default=None)
+
+    @property
     def checked(self) -> date:
         """How old the facts are: when the table that was left longest was last checked."""
         names = sorted(path.stem for path in self.folder.glob("*.toml"))

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from torchsolve.model.project import IndexOption
+from torchsolve.model.trace import looked_at
 from torchsolve.model.uv_config import (
     DEFAULT,
     EXTRA,
@@ -109,7 +110,9 @@ def _uv_files(environ: Mapping[str, str], directory: Path) -> Iterator[Path]:
     if environ.get("UV_CONFIG_FILE"):
         yield Path(environ["UV_CONFIG_FILE"])
         return
-    found = (path / "uv.toml" for path in (directory, *directory.parents))
+    found = [path / "uv.toml" for path in (directory, *directory.parents)]
+    for path in found:
+        looked_at(path)
     yield from [path for path in found if path.is_file()][:1]
     users = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
     yield from (path / "uv/uv.toml" for path in (users, Path("/etc")))
@@ -141,6 +144,7 @@ def _pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _from_pip(path: Path) -> Iterator[IndexOption]:
+    looked_at(path)
     if not path.is_file():
         return
     from configparser import Error, RawConfigParser  # most machines have no such file

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torchsolve.model.trace import looked_at
+
 # In every path: a new form of the entries starts an empty cache beside the old one.
 _FORM = "v2"
 _STALE = 24 * 3600.0
@@ -100,8 +102,10 @@ class Cache:
 
     def stamp(self, kind: str, key: str) -> Stamp | None:
         """The stamp that an entry would have if it were read; None where there is none."""
+        path = f"{self._root}/{kind}/{key}"
+        looked_at(path)
         try:
-            return _stamp(os.stat(f"{self._root}/{kind}/{key}"))  # noqa: PTH116 - asked often
+            return _stamp(os.stat(path))  # noqa: PTH116 - asked often
         except OSError:
             return None
 
@@ -148,8 +152,9 @@ class Cache:
     def _drafts(self) -> Path:
         folder = self._root / "drafts"
         if not self._swept:
-            self._swept = True
+            # Said afterwards: another thread may be about to write, and needs the folder.
             folder.mkdir(parents=True, exist_ok=True)
+            self._swept = True
             _sweep(folder)
         return folder
 

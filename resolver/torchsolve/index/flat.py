@@ -20,6 +20,7 @@ from torchsolve.index.page import page_files
 from torchsolve.index.pages import PAGE_LIMIT
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.package import IndexPage
+from torchsolve.model.trace import unwatched
 from torchsolve.wheel.archive import sha256_of
 
 
@@ -84,6 +85,7 @@ def _folder(path: Path, name: NormalizedName) -> list[RawFile]:
             origin=str(path),
             hint="make it, or take its --find-links away",
         )
+    unwatched()
     stem = name.partition("-")[0]
     # Hashes are made for this project alone: a folder may hold gigabytes of others.
     found = (p for p in sorted(path.iterdir()) if p.name.lower().startswith(stem) and p.is_file())

@@ -16,6 +16,7 @@ from torchsolve.errors import UnknownError
 from torchsolve.index.cache import Entry
 from torchsolve.index.http import Response
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.trace import fresh_until
 
 _LIFETIME = 600.0
 _DAY = timedelta(days=1)
@@ -23,13 +24,20 @@ _DAY = timedelta(days=1)
 
 def usable(entry: Entry, settings: IndexSettings) -> bool:
     """Whether the entry may be used without asking; offline every entry may."""
-    fetched: float = entry.head["fetched"]
-    cutoff = settings.exclude_newer
-    if settings.offline or 0 <= time.time() - fetched < entry.head["lifetime"]:
+    if settings.offline or _closed(entry, settings.exclude_newer):
         return True
+    fetched: float = entry.head["fetched"]
+    until: float = fetched + entry.head["lifetime"]
+    if not fetched <= time.time() < until:
+        return False
+    fresh_until(until)
+    return True
+
+
+def _closed(entry: Entry, cutoff: datetime | None) -> bool:
     if cutoff is None or not entry.head["dated"]:
         return False
-    return datetime.fromtimestamp(fetched, cutoff.tzinfo) >= cutoff + _DAY
+    return datetime.fromtimestamp(entry.head["fetched"], cutoff.tzinfo) >= cutoff + _DAY
 
 
 def conditions(entry: Entry | None) -> dict[str, str]:

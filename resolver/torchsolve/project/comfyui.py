@@ -8,6 +8,7 @@ from typing import Protocol
 
 from torchsolve.errors import UsageError
 from torchsolve.model.project import ComfyUI
+from torchsolve.model.trace import unwatched
 from torchsolve.project import git
 from torchsolve.project.requirements import DiskFiles, Reader
 
@@ -49,6 +50,7 @@ def checkout(path: Path) -> ComfyUI:
             origin="--comfyui",
             hint="point it at a checkout of ComfyUI, or name a release",
         )
+    unwatched()
     git_dir = git_dir_of(path)
     if git_dir == path:
         return _bare(path)

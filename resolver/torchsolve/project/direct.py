@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from torchsolve.errors import TorchsolveError, UnknownError
 from torchsolve.model.package import DirectFile, DistMetadata, IndexFile
+from torchsolve.model.trace import unwatched
 from torchsolve.project import pyproject, remote
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.tree import FolderTree, GitTree
@@ -40,6 +41,7 @@ def read_git(requirement: Requirement, origin: str, options: ReadOptions) -> Dir
 
 def read_folder(requirement: Requirement, folder: Path, origin: str) -> DirectFile:
     """What the ``pyproject.toml`` of a folder declares; no lock holds it, for no image has it."""
+    unwatched()
     name = canonicalize_name(requirement.name)
     data = FolderTree(folder).read(["pyproject.toml"])["pyproject.toml"]
     metadata = _static(data, requirement, origin)

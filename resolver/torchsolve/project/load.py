@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchsolve.errors import UsageError
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation
+from torchsolve.model.trace import unwatched
 from torchsolve.project import samples
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.reference import (
@@ -46,6 +47,8 @@ def load(reference: str, options: ReadOptions) -> ProjectFacts:
             origin=reference,
             hint="leave --rev out",
         )
+    if not _is_one_file(what):
+        unwatched()
     match what:
         case SampleName(name):
             sample = samples.load(name, reference, undeclared=options.undeclared)
@@ -58,6 +61,10 @@ def load(reference: str, options: ReadOptions) -> ProjectFacts:
             return _of_registry(node, options.rev or rev, reference, options)
         case LocalPath(path):
             return _path(path, reference, options)
+
+
+def _is_one_file(what: object) -> bool:
+    return isinstance(what, SampleName) or (isinstance(what, LocalPath) and what.path.is_file())
 
 
 def _of_registry(node: str, rev: str | None, reference: str, options: ReadOptions) -> ProjectFacts:

@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from torchsolve.errors import UsageError
+from torchsolve.model.trace import looked_at
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP = re.compile(r"[\w.-]+@[\w.-]+:(?!/)[^\s]+")
@@ -92,6 +93,7 @@ def classify(text: str, samples: Callable[[], tuple[str, ...]]) -> Reference:
     if _SCHEME.match(text) or _SCP.fullmatch(text):
         return _url(text)
     path = Path(text).expanduser()
+    looked_at(path)
     if _looks_like_path(text) and path.exists():
         return LocalPath(path)
     if text in samples():

@@ -21,6 +21,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import IndexOption
+from torchsolve.model.trace import looked_at
 from torchsolve.project.download import Download, small
 from torchsolve.project.lines import Line, logical_lines
 from torchsolve.project.named import LocalPath, Named, RequirementError, parse, without_secrets
@@ -86,6 +87,7 @@ class DiskFiles:
     def links(self, path: str, value: str) -> str | None:
         """A folder beside the including file where there is one, as pip does."""
         beside = Path(path).parent / value
+        looked_at(beside)
         return str(beside.resolve()) if beside.exists() else value
 
 

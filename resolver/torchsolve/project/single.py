@@ -12,6 +12,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
+from torchsolve.model.trace import looked_at
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.requirements import DiskFiles, LocalRequirement, Reader, RequirementSet
 
@@ -105,6 +106,8 @@ def _local(item: LocalRequirement, found: RequirementSet) -> WheelFact | None:
         found.requirements.append(_exactly(known, item.origin, item.local.extras))
         return known
     table = path / "pyproject.toml"
+    looked_at(path)
+    looked_at(table)
     if table.is_file():
         from torchsolve.project import pyproject
 
