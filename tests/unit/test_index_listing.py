@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from packaging.utils import NormalizedName
 
 from torchsolve.errors import UnknownError
 from torchsolve.index.http import Response
-from torchsolve.index.listing import RawFile, distill, read_page
+from torchsolve.index.listing import RawFile, distill, read_listing, read_page
 from torchsolve.index.page import page_files
 from torchsolve.model.package import IndexFile
 
@@ -259,3 +260,32 @@ def test_bytes_that_are_no_text_are_read_without_a_word(capfd: pytest.CaptureFix
     read_page(Response(200, PAGE, {"content-type": "text/html"}, body))
     read_page(Response(200, PAGE, {"content-type": "text/html"}, b""))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("place", ["files", "meta", "inside", "none", "quarantined"])
+def test_a_page_read_file_by_file_says_what_it_says_as_a_whole(place: str) -> None:
+    files = [
+        {"filename": name, "url": f"https://index.example/{name}", "hashes": {"sha256": "0" * 64}}
+        for name in ("demo-1.0.tar.gz", "demo-1.0-cp312-cp312-win_amd64.whl",
+                     "demo-2.0-py3-none-any.whl", "demo-1.0-cp311-cp311-win_amd64.whl")
+    ]  # fmt: skip
+    page: dict[str, object] = {"meta": {"api-version": "1.1"}, "files": files}
+    stray = {"filename": "demo-3.0-py3-none-any.whl", "url": "https://index.example/d"}
+    if place == "meta":
+        page["meta"] = {"api-version": "1.1", "tracks": [], "stray": stray}
+    elif place == "inside":
+        page["files"] = [*files[:3], {**files[3], "provenance": stray}]
+    elif place == "none":
+        page["files"] = [*files, {"filename": "demo-4.0-py3-none-any.whl"}]
+    elif place == "quarantined":
+        page["project-status"] = {"status": "quarantined", "reason": "bad"}
+    name = NormalizedName("demo")
+    response = Response(200, PAGE, {"content-type": "application/json"}, json.dumps(page).encode())
+    if place == "none":
+        with pytest.raises(UnknownError, match="no page of the simple API"):
+            read_listing(name, response)
+        return
+    whole, about = read_page(response)
+    expected = replace(distill(name, () if place == "quarantined" else whole), about=about)
+    assert read_listing(name, response) == expected
+    assert ("demo-2.0" in expected.text) is (place != "quarantined")

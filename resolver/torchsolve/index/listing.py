@@ -44,6 +44,8 @@ _BUILD = re.compile(r"\d\w*(?:\.\w+)*")
 _LINUX = re.compile(r"any|(many)?linux\w*_(x86_64|aarch64)")
 
 RawFile = Mapping[str, Any]
+# Stands in a page of JSON where a file stood that was taken.
+_TAKEN = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,8 @@ def read_page(response: Response) -> tuple[list[RawFile], PageFacts]:
 
     Raises UnknownError ``bad-index-page`` where it is neither JSON nor HTML of the simple API.
     """
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     with _well_formed(response.url):
-        if kind.endswith("json") or response.body[:1] == b"{":
-            return _from_json(response)
-        return _from_html(response)
+        return _from_json(response) if _is_json(response) else _from_html(response)
 
 
 def read_listing(name: NormalizedName, response: Response) -> Listing:
@@ -85,10 +84,15 @@ def read_listing(name: NormalizedName, response: Response) -> Listing:
 
     Raises UnknownError as ``read_page`` does.
     """
-    files, about = read_page(response)
     with _well_formed(response.url):
-        found = distill(name, () if about.status == "quarantined" else files)
-        return replace(found, about=about)
+        read = _distill_json(name, response) if _is_json(response) else None
+    if read is None:
+        files, about = read_page(response)
+        read = distill(name, files), about
+    found, about = read
+    if about.status == "quarantined":
+        found = distill(name, ())
+    return replace(found, about=about)
 
 
 @contextmanager
@@ -104,11 +108,42 @@ def _well_formed(url: str) -> Iterator[None]:
         ) from None
 
 
-def _from_json(response: Response) -> tuple[list[RawFile], PageFacts]:
-    page = json.loads(response.body)
+def _is_json(response: Response) -> bool:
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind.endswith("json") or response.body[:1] == b"{"
+
+
+def _distill_json(name: NormalizedName, response: Response) -> tuple[Listing, PageFacts] | None:
+    """A page whose files are let go as soon as each was read: they are thousands.
+
+    None where they stand not all in their place: such a page is read as a whole.
+    """
+    found, taken = _Distiller(name), []
+
+    def take(row: dict[str, Any]) -> Any:
+        if "filename" not in row or "url" not in row:
+            return row
+        row["url"] = _absolute(response.url, row["url"])
+        found.add(row)
+        taken.append(_TAKEN)
+        return _TAKEN
+
+    page = json.loads(response.body, object_hook=take)
+    if not isinstance(page, dict) or page.get("files") != taken:
+        return None
+    _check_version(page)
+    return found.listing(), _about(page, page["meta"])
+
+
+def _check_version(page: Mapping[str, Any]) -> None:
     version = str(page["meta"]["api-version"])
     if version.partition(".")[0] != "1":
         raise ValueError(f"its API version is {version}")
+
+
+def _from_json(response: Response) -> tuple[list[RawFile], PageFacts]:
+    page = json.loads(response.body)
+    _check_version(page)
     for file in page["files"]:
         file["url"] = _absolute(response.url, file["url"])
     files: list[RawFile] = page["files"]
@@ -172,28 +207,49 @@ def _from_link(base: str, url: str, attributes: Mapping[str, str | list[str]]) -
 
 def distill(name: NormalizedName, files: Iterable[RawFile]) -> Listing:
     """The usable files of project ``name`` among ``files``, which may hold other projects too."""
-    groups: dict[Version, list[tuple[str, ...]]] = {}
-    foreign: dict[Version, list[tuple[str, ...]]] = {}
-    notes: list[str] = []
-    broken: list[object] = []
+    found = _Distiller(name)
     for file in files:
+        found.add(file)
+    return found.listing()
+
+
+class _Distiller:
+    """Takes files of a project one by one; of those for other systems it holds one a version."""
+
+    def __init__(self, name: NormalizedName) -> None:
+        self._name = name
+        self._groups: dict[Version, list[tuple[str, ...]]] = {}
+        self._foreign: dict[Version, tuple[str, ...]] = {}
+        self._notes: list[str] = []
+        self._broken: list[object] = []
+
+    def add(self, file: RawFile) -> None:
+        """Takes note of a file; of one that is malformed, that it is."""
         try:
-            found = _classify(name, file["filename"], notes)
+            found = _classify(self._name, file["filename"], self._notes)
             row = _row(file) if found else ()
         except _MALFORMED:
-            broken.append(file.get("filename"))
-            continue
-        if found:
-            version, usable = found
-            (groups if usable else foreign).setdefault(version, []).append(row)
-    if broken:
-        more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
-        notes.append(f"{broken[0] or 'a file'} is set aside: its entry is malformed{more}")
-    for version, rows in foreign.items():
-        group = groups.setdefault(version, [])
-        if not any(row[1].endswith(".whl") for row in group):
-            group.append(min(rows, key=lambda row: row[1]))
-    return _listing(groups, notes)
+            self._broken.append(file.get("filename"))
+            return
+        if found is None:
+            return
+        version, usable = found
+        if usable:
+            self._groups.setdefault(version, []).append(row)
+        elif version not in self._foreign or row[1] < self._foreign[version][1]:
+            self._foreign[version] = row
+
+    def listing(self) -> Listing:
+        """The usable files of all that were added."""
+        broken, notes = self._broken, self._notes
+        if broken:
+            more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
+            notes.append(f"{broken[0] or 'a file'} is set aside: its entry is malformed{more}")
+        for version, row in self._foreign.items():
+            group = self._groups.setdefault(version, [])
+            if not any(other[1].endswith(".whl") for other in group):
+                group.append(row)
+        return _listing(self._groups, notes)
 
 
 def _listing(groups: dict[Version, list[tuple[str, ...]]], notes: list[str]) -> Listing:
