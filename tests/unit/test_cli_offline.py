@@ -52,7 +52,8 @@ MODULES = (
     *("inspection", "links", "proof", "weights", "project.notes.read", "project.notes.compare"),
     *("project.pyproject", "project.remote", "project.repository", "project.tree"),
     *("index.binaries", "index.flat", "index.hub", "index.ranges", "index.sdist"),
-    *("solve.advice", "solve.conflict", "solve.gpu_conflict", "solve.propagate", "solve.void"),
+    *("solve.advice", "solve.conflict", "solve.gpu_conflict", "solve.hurry"),
+    *("solve.propagate", "solve.void"),
     *("facts.abi", "facts.comfyui", "facts.conflicts", "facts.folders", "facts.names"),
     *("cli.atlas", "cli.build", "cli.inspect", "report.plan_json"),
 )

@@ -24,6 +24,7 @@ from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus, Layer, PlanVerdict, Strategy
 from torchsolve.model.told import state
 from torchsolve.model.version import CudaTag, PythonVersion
+from torchsolve.solve import advice
 
 INVENTORY = Path(__file__).parent.parent / "data" / "inventories" / "torch2.6.0-cu124.json"
 NATIVE = "cp312-cp312-manylinux_2_28_x86_64"
@@ -131,6 +132,18 @@ def test_what_no_tag_can_satisfy_is_infeasible_without_the_torch_index(
     ]
     changes = [advice.change.split(" [")[0] for advice in found.conflict.advice]
     assert changes == ["torch==2.7.0 instead of torch==2.6.0"]
+
+
+def test_what_advice_had_no_time_for_is_not_said(
+    tmp_path: Path, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = asked(tmp_path, "torch==2.6.0", "kernels==1.0")
+    whole = pipeline.resolve([lines], settings(tmp_path, index))
+    monkeypatch.setattr(advice, "SECONDS", 0.0)
+    found = pipeline.resolve([lines], settings(tmp_path, index))
+    assert whole.conflict is not None
+    assert whole.conflict.advice
+    assert found.conflict == replace(whole.conflict, advice=())
 
 
 @pytest.mark.parametrize(

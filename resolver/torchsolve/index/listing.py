@@ -28,6 +28,7 @@ from packaging.version import InvalidVersion, Version
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.http import Response
+from torchsolve.index.page import short_url
 from torchsolve.model.package import PageFacts
 from torchsolve.wheel.filename import parse_sdist, variant_label
 
@@ -278,11 +279,6 @@ def _common_start(urls: list[str]) -> str:
     return first[: first.rfind("/", 0, same) + 1]
 
 
-def short_url(url: str, filename: str) -> str:
-    """Without the file name where that ends it."""
-    return url.removesuffix(filename) if url.endswith(f"/{filename}") or url == filename else url
-
-
 def _classify(name: NormalizedName, filename: str, notes: list[str]) -> tuple[Version, bool] | None:
     """Version, and whether a Linux target may install it; None for what is left out."""
     if not filename.endswith(".whl"):
@@ -384,11 +380,6 @@ def _time(text: str | None) -> str:
     if not text or text.endswith("Z"):
         return (text or "").removesuffix("Z")
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat()
-
-
-def url_of(prefix: str, rest: str, filename: str) -> str:
-    """The URL that a row's last field stands for."""
-    return prefix + rest + filename if rest == "" or rest.endswith("/") else prefix + rest
 
 
 def local_files(folder: str, paths: Iterable[tuple[str, str]]) -> list[RawFile]:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from torchsolve.index.listing import short_url, url_of
 from torchsolve.model.package import IndexFile
 
 
@@ -84,3 +83,13 @@ def _file(
 
 def _as_text(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def short_url(url: str, filename: str) -> str:
+    """Without the file name where that ends it."""
+    return url.removesuffix(filename) if url.endswith(f"/{filename}") or url == filename else url
+
+
+def url_of(prefix: str, rest: str, filename: str) -> str:
+    """The URL that a row's last field stands for."""
+    return prefix + rest + filename if rest == "" or rest.endswith("/") else prefix + rest

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 from hashlib import pbkdf2_hmac, sha256
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
@@ -20,12 +21,14 @@ from torchsolve.index.compiled import Compiled
 from torchsolve.index.credentials import Auth, Credentials, redact, split_auth
 from torchsolve.index.freshness import conditions, freshness, offline_miss, storable, usable
 from torchsolve.index.http import Http, Response, raise_for_status
-from torchsolve.index.listing import ACCEPT, Listing, read_listing
 from torchsolve.index.once import Once
 from torchsolve.index.page import page_files
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.package import IndexPage
+
+if TYPE_CHECKING:
+    from torchsolve.index.listing import Listing
 
 PAGE_LIMIT = 64 * 1024 * 1024
 _HEAD = frozenset(("about", "dated", "digest", "fetched", "lifetime", "missing", "notes", "prefix"))
@@ -168,6 +171,9 @@ class Pages:
         return "default" if index.url is None and auth is None else _key(root, auth)
 
     def _ask(self, index: Index, name: NormalizedName, cached: Entry | None) -> Entry:
+        # Imported late, here and below: the cache gives what was distilled before.
+        from torchsolve.index.listing import ACCEPT, read_listing
+
         headers = {"Accept": ACCEPT, **conditions(cached)}
         response = self._http.get(page_url(index, name), limit=PAGE_LIMIT, headers=headers)
         if response.status == 304 and cached is not None:
@@ -217,6 +223,8 @@ def _is_torchs(index: Index) -> bool:
 
 
 def _make_entry(found: Listing | None, response: Response | None = None) -> Entry:
+    from torchsolve.index.listing import Listing
+
     listing = found or Listing("", "", dated=True, notes=())
     data = listing.text.encode("utf-8", "replace")
     head = {
@@ -232,6 +240,8 @@ def _make_entry(found: Listing | None, response: Response | None = None) -> Entr
 
 
 def _local_page(url: str, name: NormalizedName) -> Listing | None:
+    from torchsolve.index.listing import read_listing
+
     path = Path(unquote(urlsplit(url).path)) / "index.html"
     try:
         body = path.read_bytes()

@@ -22,6 +22,7 @@ from torchsolve.model.package import Declared
 from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
 from torchsolve.model.version import CudaTag, PythonVersion
 from torchsolve.solve.context import Context
+from torchsolve.solve.hurry import TooLateError, hurried
 from torchsolve.solve.masks import is_exact
 from torchsolve.solve.options import CUT_OFF, NO_SDIST, NO_WHEEL
 from torchsolve.solve.refuted import Refuted
@@ -31,6 +32,8 @@ from torchsolve.solve.void import without
 Try = Callable[[Context], Plan | None]
 
 MOST_TRIED = 5
+# All changes together: with an empty cache each may be a solve of its own, and the answer is known.
+SECONDS = 6.0
 _PRERELEASE = re.compile(r"[0-9](?:a|b|rc|\.dev)[0-9]")
 _CPYTHON = re.compile(r"\bcp3(\d{1,2})\b")
 _LOCAL = re.compile(r"==(?P<version>[0-9.]+)\+(?P<tag>cu\d{3}|cpu)")
@@ -39,11 +42,13 @@ _LOCAL = re.compile(r"==(?P<version>[0-9.]+)\+(?P<tag>cu\d{3}|cpu)")
 def advise(conflict: Conflict, context: Context, refuted: Refuted) -> Conflict:
     """The conflict with the changes that help, in the order of its facts.
 
+    What could not be tried within ``SECONDS`` is not said.
+
     ``refuted``: what the run that failed found out.
     """
     plan = partial(_plan, refuted)
     # Cells of a change are no cells of the run.
-    context = replace(context, tick=_unseen, expect=_unseen)
+    context = hurried(context, SECONDS)
     advice = list(conflict.advice)
     for fact in dict.fromkeys(conflict.facts[:MOST_TRIED]):
         advice += _by_flag(fact, context, plan)
@@ -183,12 +188,8 @@ def _with_specifier(asked: Declared, specifier: str, context: Context) -> Contex
     return replace(context, projects=projects, comfyui=comfyui)
 
 
-def _unseen(_what: object) -> None:
-    """No progress."""
-
-
 def _plan(refuted: Refuted, context: Context) -> Plan | None:
     try:
         return Search(context, refuted).plan()
-    except TorchsolveError:
+    except (TorchsolveError, TooLateError):
         return None

@@ -22,7 +22,6 @@ from torchsolve.model.choice import KeptNeeds, PageRemarks
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.target import Target
-from torchsolve.solve.installed import installed_option
 from torchsolve.solve.keys import CUDA, PYTHON, make_key, split_key
 from torchsolve.solve.masks import NOTHING, OptIn, is_exact, specifier_mask
 from torchsolve.solve.needs import Told, keep
@@ -227,6 +226,8 @@ class Shelf:
         dist = self._installed.get(name)
         if dist is None:
             return ()
+        from torchsolve.solve.installed import installed_option
+
         try:
             return (installed_option(dist),)
         except InvalidVersion:
