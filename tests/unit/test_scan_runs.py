@@ -269,3 +269,65 @@ def test_alternatives_of_a_folder_and_one_in_it(tmp_path: Path) -> None:
     """
     (site,) = [s for s in _sites(tmp_path, text) if s.mechanism is Mechanism.FROM_PRETRAINED]
     assert site.path == "models/kit/{tok/tok,tok}/"
+
+
+def test_an_optional_input_may_not_be_connected(tmp_path: Path) -> None:
+    # What another node hands on under the type would else hide what runs without it.
+    (tmp_path / "__init__.py").write_text(
+        dedent("""
+        import os
+        import folder_paths
+        from transformers import CLIPSegProcessor
+
+        class Maker:
+            FUNCTION = "go"
+            RETURN_TYPES = ("SEGMODEL",)
+            @classmethod
+            def INPUT_TYPES(s):
+                return {"required": {}}
+            def go(self):
+                return ({"model": CLIPSegProcessor.from_pretrained("lab/made")},)
+
+        class User:
+            FUNCTION = "go"
+            RETURN_TYPES = ("MASK",)
+            @classmethod
+            def INPUT_TYPES(s):
+                return {"required": {"image": ("IMAGE",)}, "optional": {"model": ("SEGMODEL",)}}
+            def go(self, image, model=None):
+                if model is None:
+                    return CLIPSegProcessor.from_pretrained("lab/own")
+                return model["model"]
+
+        NODE_CLASS_MAPPINGS = {"Maker": Maker, "User": User}
+        """),
+        encoding="utf-8",
+    )
+    scan = scan_tree(FolderTree(tmp_path), "pack")
+    assert [s.repos for s in scan.sites] == [("lab/made",), ("lab/own",)]
+
+
+def test_a_packaged_comfyui_has_the_folder_functions_in_another_module(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text(
+        dedent("""
+        try:
+            from comfy.model_downloader import get_full_path_or_raise
+        except ImportError:
+            from folder_paths import get_full_path_or_raise
+
+        class Loader:
+            FUNCTION = "go"
+            @classmethod
+            def INPUT_TYPES(s):
+                return {"required": {"name": ("STRING",)}}
+            def go(self, name):
+                return get_full_path_or_raise("loras", name)
+
+        NODE_CLASS_MAPPINGS = {"Loader": Loader}
+        """),
+        encoding="utf-8",
+    )
+    scan = scan_tree(FolderTree(tmp_path), "pack")
+    assert [(s.api, s.path) for s in scan.sites] == [
+        ("folder_paths.get_full_path_or_raise", "models/loras/{name}")
+    ]

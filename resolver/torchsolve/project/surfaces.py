@@ -144,7 +144,8 @@ def _shown(node: ast.expr) -> str:
 
 def _is_requirements(path: str) -> bool:
     name = PurePosixPath(path).name.lower()
-    return path != "requirements.txt" and "require" in name and name.endswith(".txt")
+    named = "require" in name or re.search(r"(?:^|[-_.])reqs?(?:[-_.]|$)", name) is not None
+    return path != "requirements.txt" and named and name.endswith(".txt")
 
 
 def _submodule_urls(text: str) -> dict[str, str]:

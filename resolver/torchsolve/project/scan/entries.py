@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from torchsolve.project.scan.interpreter import Interpreter
@@ -18,6 +18,7 @@ from torchsolve.project.scan.values import (
     AnyOf,
     Called,
     ClassValue,
+    Const,
     DictValue,
     FunctionValue,
     Hole,
@@ -43,10 +44,22 @@ _PLAIN = frozenset({"INT", "FLOAT", "BOOLEAN", "STRING"})
 
 @dataclass(slots=True)
 class Parameter:
-    """An input of a node."""
+    """An input of a node.
+
+    Attributes:
+        wire: the type that other nodes hand on; ``optional``: nothing may be connected.
+    """
 
     value: Value
     wire: str = ""
+    optional: bool = False
+
+    def given(self, wires: dict[str, Value]) -> Value:
+        """What the function gets."""
+        if self.wire not in wires:
+            return self.value
+        handed = wires[self.wire]
+        return any_of([handed, NONE]) if self.optional else handed
 
 
 @dataclass(slots=True)
@@ -88,9 +101,7 @@ class Runner:
         function = machine.method(cls, name)
         if not isinstance(function, FunctionValue) or not machine.interest.has(function.node):
             return
-        values = {
-            key: wires.get(p.wire, p.value) if p.wire else p.value for key, p in found.items()
-        }
+        values = {key: parameter.given(wires) for key, parameter in found.items()}
         owner = self._object(cls)
         self._every_choice(cls, function, owner, values, wires)
 
@@ -209,9 +220,9 @@ class Runner:
                 row = option.items.get(group)
                 for inner in options(row) if row is not None else ():
                     if isinstance(inner, DictValue):
-                        found |= {
-                            str(n): self._parameter(str(n), v) for n, v in inner.items.items()
-                        }
+                        for name, spec in inner.items.items():
+                            known = self._parameter(str(name), spec)
+                            found[str(name)] = replace(known, optional=group == "optional")
         return found
 
     def _parameter(self, name: str, spec: Value) -> Parameter:
@@ -258,7 +269,8 @@ class Runner:
         if kind == "String":
             return {name: Parameter(_free(name, item.keywords.get("default")))}
         wire = "" if kind in ("Int", "Float", "Boolean") else kind
-        return {name: Parameter(Unknown(name), wire)}
+        optional = item.keywords.get("optional", NONE) == Const(value=True)
+        return {name: Parameter(Unknown(name), wire, optional)}
 
     # What no run has met
 

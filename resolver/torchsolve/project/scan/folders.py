@@ -42,10 +42,17 @@ _WEIGHTS = (".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sf
 _REGISTRY = "folder_names_and_paths"
 
 
+_ASKED = frozenset({"get_filename_list", "get_full_path", "get_full_path_or_raise"})
+
+
 def folder_api(name: str) -> str | None:
     """The name inside ``folder_paths``, however it was imported; None for anything else."""
     head, mark, tail = name.rpartition("folder_paths.")
-    return tail if mark and (not head or head.endswith(".")) else None
+    if mark and (not head or head.endswith(".")):
+        return tail
+    # A packaged ComfyUI has them beside: ``from comfy.model_downloader import get_full_path``.
+    last = name.rpartition(".")[2]
+    return last if name.startswith("comfy.") and last in _ASKED else None
 
 
 class Folders(Library):
