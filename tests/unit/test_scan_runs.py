@@ -331,3 +331,164 @@ def test_a_packaged_comfyui_has_the_folder_functions_in_another_module(tmp_path:
     assert [(s.api, s.path) for s in scan.sites] == [
         ("folder_paths.get_full_path_or_raise", "models/loras/{name}")
     ]
+
+
+def test_what_holds_on_linux_alone_is_read(tmp_path: Path) -> None:
+    text = """
+        import platform, sys
+        from transformers import AutoModel
+        if platform.system() == 'Darwin' or sys.platform == 'win32' or os.name == 'nt':
+            os.environ['HF_HOME'] = '~/elsewhere'
+        AutoModel.from_pretrained('lab/base')
+    """
+    assert _of(_sites(tmp_path, text), Mechanism.FROM_PRETRAINED) == [("<hf-cache>", True)]
+
+
+def test_a_variable_that_is_set_under_a_condition_may_be_unset(tmp_path: Path) -> None:
+    text = """
+        import open_clip
+        own = os.path.join(os.path.dirname(__file__), 'clip.bin')
+        if os.path.exists(own):
+            os.environ['OWN_CLIP'] = own
+        tag = os.environ.get('OWN_CLIP', 'laion2b')
+        open_clip.create_model_and_transforms('ViT-H-14', pretrained=tag)
+    """
+    (site,) = [s for s in _sites(tmp_path, text) if s.mechanism is Mechanism.LIBRARY]
+    assert set(site.paths) == {"<hf-cache>", "custom_nodes/pack/clip.bin"}
+    assert site.choice is Choice.ENV
+
+
+def test_names_out_of_a_bundled_table_are_followed_row_by_row(tmp_path: Path) -> None:
+    text = """
+        import json
+        from pathlib import Path
+        from huggingface_hub import hf_hub_download
+
+        def table():
+            global TABLE
+            try:
+                with open(Path(__file__).parent / 'models.json') as file:
+                    data = json.load(file) or {}
+                TABLE = data.get('known') or {}
+            except Exception:
+                TABLE = {}
+            TABLE = dict(TABLE)
+        TABLE = {}
+        table()
+
+        def safe(value):
+            return ''.join(c for c in value if c.isalnum() or c in '._-').strip() or 'unknown'
+
+    """
+    body = """
+        row = TABLE.get(model)
+        base = Path(folder_paths.models_dir) / 'LLM' / safe(row['author']) / safe(row['name'])
+        hf_hub_download(row['author'] + '/' + row['name'], row['file'], local_dir=str(base))
+    """
+    table = """
+        {"known": {"s": {"author": "lab", "name": "Small v1", "file": "s.gguf"},
+                   "b": {"author": "org", "name": "Big", "file": "b.gguf"}}}
+    """
+    node = _node(body, combo="list(TABLE.keys())")
+    sites = _sites(tmp_path, dedent(text) + node, models__json=table)
+    (site,) = [s for s in sites if s.mechanism is Mechanism.HF_HUB_DOWNLOAD]
+    assert site.paths == ("models/LLM/lab/Smallv1/s.gguf", "models/LLM/org/Big/b.gguf")
+    assert site.repos == ("lab/Small v1", "org/Big")
+
+
+def test_both_ways_of_a_text_that_a_user_may_empty(tmp_path: Path) -> None:
+    text = """
+        from huggingface_hub import hf_hub_download, snapshot_download
+        class Get:
+            FUNCTION = 'go'
+            @classmethod
+            def INPUT_TYPES(s):
+                return {'required': {'file': ('STRING', {'default': 'w.gguf'})}}
+            def go(self, file):
+                home = os.path.join(folder_paths.models_dir, 'LLM')
+                if file.strip():
+                    hf_hub_download('lab/one', file.strip(), local_dir=home)
+                else:
+                    snapshot_download('lab/one', local_dir=home)
+    """
+    sites = _sites(tmp_path, text)
+    assert _of(sites, Mechanism.HF_HUB_DOWNLOAD) == [("models/LLM/w.gguf", True)]
+    assert _of(sites, Mechanism.SNAPSHOT_DOWNLOAD) == [("models/LLM/", True)]
+
+
+def test_none_in_a_combo_is_no_file(tmp_path: Path) -> None:
+    body = """
+        if model != 'none':
+            model = folder_paths.get_full_path('loras', model)
+        torch.load(model)
+    """
+    combo = "['none'] + folder_paths.get_filename_list('loras')"
+    sites = _sites(tmp_path, _node(body, combo=combo))
+    assert _of(sites, Mechanism.LOAD) == [("models/loras/{model}", True)]
+
+
+def test_a_line_that_the_known_arguments_leave_out_is_read_by_itself(tmp_path: Path) -> None:
+    text = """
+        from safetensors.torch import load_file
+        def read(path):
+            if os.path.splitext(path)[1] == '.safetensors':
+                return load_file(path)
+            return torch.load(path)
+        MODEL = read(os.path.join(folder_paths.models_dir, 'w.pt'))
+    """
+    sites = [s for s in _sites(tmp_path, text) if s.mechanism is Mechanism.LOAD]
+    assert [(s.api, s.path, s.decided) for s in sites] == [
+        ("safetensors.torch.load_file", "{path}", False),
+        ("torch.load", "models/w.pt", True),
+    ]
+
+
+def test_loaders_of_other_packages_and_their_paths(tmp_path: Path) -> None:
+    text = """
+        import cv2
+        from llama_cpp import Llama
+        from mmpose.apis import init_model
+        home = os.path.join(folder_paths.models_dir, 'kit')
+        settings = {'model_path': os.path.join(home, 'w.gguf'), 'n_ctx': 1}
+        Llama(**settings)
+        init_model('pose.py', os.path.join(home, 'pose.pth'), device='cpu')
+        cv2.dnn.readNetFromONNX(os.path.join(home, f"{'320x512'.split('x')[0]}.onnx"))
+        cv2.dnn.readNet(os.path.join(home, str(int('512') * 2) + '.onnx'))
+    """
+    assert _of(_sites(tmp_path, text), Mechanism.LIBRARY) == [
+        ("models/kit/w.gguf", True),
+        ("models/kit/pose.pth", True),
+        ("models/kit/320.onnx", True),
+        ("models/kit/1024.onnx", True),
+    ]
+
+
+def test_a_category_asked_for_in_an_expression(tmp_path: Path) -> None:
+    text = """
+        def home():
+            known = 'LLM' in folder_paths.folder_names_and_paths
+            dirs = (
+                folder_paths.get_folder_paths('LLM')
+                if 'LLM' in folder_paths.folder_names_and_paths
+                else []
+            )
+            return dirs[0] if dirs else os.path.join(folder_paths.models_dir, 'LLM')
+        torch.load(os.path.join(home(), 'w.pt'))
+    """
+    sites = _sites(tmp_path, text)
+    assert _of(sites, Mechanism.FOLDER_PATHS) == [("{LLM}", False)]
+    assert _of(sites, Mechanism.LOAD) == [("models/LLM/w.pt", True)]
+
+
+def test_only_classes_of_characters_are_substituted(tmp_path: Path) -> None:
+    text = """
+        import re
+        name = re.sub(r'[^a-z0-9]+', '-', 'lab/big model')
+        torch.load(os.path.join(folder_paths.models_dir, name))
+        evil = re.sub(r'(a+)+$', '', 'a' * 40 + 'b')
+        torch.load(os.path.join(folder_paths.models_dir, evil))
+    """
+    assert _of(_sites(tmp_path, text), Mechanism.LOAD) == [
+        ("models/lab-big-model", True),
+        ("models/{text}", False),
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from torchsolve.project.scan.ospath import path_attribute
+from torchsolve.project.scan.ospath import is_absolute, path_attribute
 from torchsolve.project.scan.statements import Statements
 from torchsolve.project.scan.texts import any_entry, as_text, key_of
 from torchsolve.project.scan.values import (
@@ -200,7 +200,13 @@ class Attributes(Statements):
         """An item of something external."""
         raise NotImplementedError
 
+    def selects(self, table: DictValue, key: Value) -> None:
+        """A choice that selects a row of a table decides what all of the row says."""
+        if any(isinstance(row, DictValue | ListValue) for row in table.items.values()):
+            self.split_on |= {n: None for kind, n in sorted(marks_of(key)) if kind == "enum"}
+
     def _entry(self, value: DictValue, key: Value) -> Value:
+        self.selects(value, key)
         known = key_of(key)
         marks = marks_of(key)
         if known is not None and known in value.items:
@@ -228,6 +234,9 @@ class Attributes(Statements):
             case DictValue(items=items, rest=rest):
                 keys = [text(k) if isinstance(k, str) else Const(k) for k in items]
                 return [*keys, *([Unknown("key")] if rest is not None else [])]
+            case Text() if value.parts:
+                known = value.literal
+                return [text(c, value.marks) for c in known] if known is not None else [value]
             case AnyOf(several):
                 return [element for option in several for element in self.elements(option)][:MOST]
             case Unknown(label, kind):
@@ -242,6 +251,8 @@ class Attributes(Statements):
         match value:
             case Const(inner):
                 return bool(inner)
+            case Text() if _may_be_emptied(value):
+                return None
             case Text():
                 known = any(isinstance(p, str) for p in value.parts)
                 return True if known else (None if value.parts else False)
@@ -256,6 +267,11 @@ class Attributes(Statements):
                 return None
             case _:
                 return True
+
+
+def _may_be_emptied(value: Text) -> bool:
+    """What a user may type in place of the default, or leave empty."""
+    return ("typed", "") in value.marks and not is_absolute(value)
 
 
 def _within(label: str, name: str) -> str:

@@ -7,6 +7,7 @@ import ast
 from torchsolve.project.scan.expressions import Expressions
 from torchsolve.project.scan.texts import key_of, put
 from torchsolve.project.scan.values import (
+    NONE,
     Called,
     ClassValue,
     DictValue,
@@ -122,7 +123,8 @@ class Binding(Expressions):
             case Unknown(parts=parts) | Called(parts=parts):
                 self._keep(parts, str(key_of(key)), value)
             case External("os.environ") if isinstance(key, Text) and key.literal:
-                self.environment[key.literal] = value
+                before = self.environment.get(key.literal, NONE)
+                self.environment[key.literal] = any_of([before, value]) if self.doubt else value
             case External(name) if name.endswith("folder_names_and_paths"):
                 self.register(key, value)
             case _:

@@ -67,6 +67,8 @@ class Builtins(Callbacks):
                 return NONE
             case "int" | "float" | "bool" if isinstance(first, Const):
                 return first
+            case "int" if isinstance(first, Text) and (first.literal or "").isdecimal():
+                return Const(int((first.literal or "0")[:18]), first.marks)
             case _:
                 return Unknown(name)
 
@@ -90,16 +92,25 @@ class Builtins(Callbacks):
 
     def _dict_from(self, args: list[Value], keywords: dict[str, Value]) -> Value:
         found = DictValue()
-        for argument in args[:1]:
+        for argument in options(args[0]) if args else ():
             if isinstance(argument, DictValue):
                 found.items.update(argument.items)
-                found.rest = argument.rest
+                found.rest = argument.rest if found.rest is None else found.rest
             elif isinstance(argument, ListValue):
                 for pair in argument.items:
                     if isinstance(pair, ListValue) and len(pair.items) == 2:
                         self.set_item(found, pair.items[0], pair.items[1])
         found.items.update(keywords)
         return found
+
+    def table_method(
+        self, owner: DictValue, name: str, args: list[Value], keywords: dict[str, Value]
+    ) -> Value:
+        """``owner.name(*args)`` of a dict; each key that it may be is asked for by itself."""
+        if name != "get" or not args:
+            return dict_method(owner, name, args, keywords)
+        self.selects(owner, args[0])
+        return any_of(dict_method(owner, name, [k, *args[1:]], {}) for k in options(args[0]))
 
     def _length(self, value: Value) -> Value:
         if isinstance(value, ListValue) and value.rest is None:

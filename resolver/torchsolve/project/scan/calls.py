@@ -27,6 +27,7 @@ from torchsolve.project.scan.values import (
     Value,
     any_of,
     options,
+    text,
     with_marks,
 )
 
@@ -39,7 +40,7 @@ _ARITHMETIC = frozenset(
 )
 _TELLING = frozenset(
     {
-        *("load", "hub", "load_url", "load_state_dict_from_url", "download_url", "download"),
+        *("load", "hub", "dnn", "load_url", "load_state_dict_from_url", "download_url", "download"),
         *(
             "from_pretrained",
             "get_full_path",
@@ -126,8 +127,8 @@ class Calls(Attributes):
             value = self.eval(keyword.value, scope)
             if keyword.arg is not None:
                 keywords[keyword.arg] = self._named(value, keyword.value)
-            elif isinstance(value, DictValue):
-                keywords.update({k: v for k, v in value.items.items() if isinstance(k, str)})
+            elif isinstance(value, DictValue | AnyOf):
+                keywords |= _spread(value)
             elif isinstance(value, Unknown):  # of a config: what was written into it is known
                 keywords.update(value.parts)
         return args, keywords
@@ -288,7 +289,8 @@ class Calls(Attributes):
         for name, default in pairs:
             if name not in scope.names:
                 value = self.eval(default, function.scope)
-                scope.names[name] = Unknown(name) if alone and value == NONE else value
+                unsaid = alone and (value == NONE or value == text(""))
+                scope.names[name] = Unknown(name) if unsaid else value
         for name in (*names, *(a.arg for a in spec.kwonlyargs)):
             scope.names.setdefault(name, Unknown(name))
 
@@ -350,6 +352,16 @@ class Calls(Attributes):
                 default = default.keywords.get("default")
             if name not in found.names and default is not None:
                 found.names[name] = default
+
+
+def _spread(value: Value) -> dict[str, Value]:
+    """What ``**value`` gives."""
+    found: dict[str, Value] = {}
+    for option in options(value):
+        for name, inner in option.items.items() if isinstance(option, DictValue) else ():
+            if isinstance(name, str):
+                found[name] = any_of([found[name], inner]) if name in found else inner
+    return found
 
 
 def _key(value: Value) -> object:

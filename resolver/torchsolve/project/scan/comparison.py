@@ -43,7 +43,7 @@ def equal(a: Value, b: Value) -> bool | None:
     """``a == b``."""
     match a, b:
         case Text(), Text():
-            return strings.compare(a, b)
+            return False if _is_other(a, b) or _is_other(b, a) else strings.compare(a, b)
         case Const(), Const():
             return bool(a.value == b.value)
         case Unknown(), _:
@@ -63,6 +63,11 @@ def equal(a: Value, b: Value) -> bool | None:
 def _without(a: Unknown, b: Value) -> bool | None:
     # A value that is known to be true is not None.
     return False if a.truth and isinstance(b, Const) and b.value is None else None
+
+
+def _is_other(a: Text, b: Text) -> bool:
+    """Whether ``a`` stands for the entries of a combo that are not listed by name as ``b`` is."""
+    return len(a.parts) == 1 and b.literal is not None and ("other", b.literal) in a.marks
 
 
 def member(a: Value, b: Value) -> bool | None:

@@ -13,6 +13,7 @@ from torchsolve.project.scan.values import (
     Value,
     any_of,
     marks_of,
+    options,
     text,
     with_marks,
 )
@@ -114,12 +115,12 @@ def _rest_key(owner: DictValue) -> Value | None:
 
 
 def _update(owner: DictValue, args: list[Value], keywords: dict[str, Value]) -> None:
-    other = args[0] if args else DictValue()
-    if isinstance(other, DictValue):
-        owner.items.update(other.items)
-        owner.rest = other.rest if owner.rest is None else owner.rest
-    else:
-        owner.rest = owner.rest or Unknown()
+    for other in options(args[0]) if args else ():
+        if isinstance(other, DictValue):
+            owner.items.update(other.items)
+            owner.rest = other.rest if owner.rest is None else owner.rest
+        else:
+            owner.rest = owner.rest or Unknown()
     owner.items.update(keywords)
 
 

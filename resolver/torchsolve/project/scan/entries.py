@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from torchsolve.project.scan.interest import opening_lines
 from torchsolve.project.scan.interpreter import Interpreter
 from torchsolve.project.scan.journal import Journal
 from torchsolve.project.scan.observation import Observation
@@ -283,9 +284,10 @@ class Runner:
         for function, first, last in list(_defined(scope, machine)):
             marked = lines[bisect_left(lines, first) : bisect_right(lines, last)]
             missing = any((file, line) not in seen for line in marked)
+            if missing and (file, first) in machine.executed:
+                missing = any((file, line) not in seen for line in opening_lines(function.node))
             if (
-                (file, first) not in machine.executed
-                and missing
+                missing
                 and machine.total < machine.bounds.total
                 and len(machine.observations) < machine.bounds.observations
             ):
@@ -321,13 +323,15 @@ class Runner:
 def chosen(name: str, choices: list[Value]) -> Value:
     """The value of a combo: one of its entries, or what a listing holds."""
     found: list[Value] = []
-    listed = frozenset({("user", name), ("rest", name)})
+    known = [o.literal for c in choices for o in options(c) if isinstance(o, Text)]
+    others = {("other", word) for word in known[:MOST] if word is not None}
+    listed = frozenset({("user", name), ("rest", name), *others})
     for choice in choices:
         for option in options(choice):
             if isinstance(option, Text):
-                kinds = ("user", "rest") if option.holes else ("enum",)
+                marks = listed if option.holes else frozenset({("enum", name)})
                 parts = tuple(_renamed(part, name) for part in option.parts)
-                found.append(Text(parts, option.marks | {(kind, name) for kind in kinds}))
+                found.append(Text(parts, option.marks | marks))
             elif isinstance(option, Unknown):
                 found.append(hole(name, "user", listed))
             else:
@@ -342,7 +346,7 @@ def _renamed(part: Part, name: str) -> Part:
 def _free(name: str, default: Value | None) -> Value:
     if isinstance(default, ListValue) and default.items:
         default = default.items[0]
-    mark = frozenset({("user", name)})
+    mark = frozenset({("user", name), ("typed", "")})
     known = default.literal if isinstance(default, Text) else None
     return text(known, mark) if known else hole(name, "user", mark)
 
@@ -351,7 +355,8 @@ def _choices(seen: list[Observation], machine: Interpreter) -> list[str]:
     """Combos that what was seen depends on: through its values, or by which way was taken."""
     found = [name for o in seen for kind, name in sorted(o.marks) if kind == "enum"]
     several = any(
-        isinstance(value, AnyOf) and all(kind != "enum" for kind, _ in marks_of(value))
+        (isinstance(value, AnyOf) and all(kind != "enum" for kind, _ in marks_of(value)))
+        or (isinstance(value, Text) and any(h.kind == "enum" for h in value.holes))
         for o in seen
         for value in (o.path, o.repo, o.url)
         if value is not None

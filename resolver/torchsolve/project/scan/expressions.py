@@ -9,6 +9,7 @@ from itertools import product
 from torchsolve.project.scan import strings
 from torchsolve.project.scan.comparison import compared, negated
 from torchsolve.project.scan.comprehensions import Comprehensions, with_names
+from torchsolve.project.scan.narrowing import asks_registry
 from torchsolve.project.scan.ospath import join_paths
 from torchsolve.project.scan.state import label_of
 from torchsolve.project.scan.texts import (
@@ -277,10 +278,18 @@ class Expressions(Comprehensions):
 
     def _choice(self, node: ast.IfExp, scope: Scope) -> Value:
         found: list[Value] = []
-        for names, branch in self.branches(node.test, scope):
+        ways = self.branches(node.test, scope)
+        if len(ways) == 1 and asks_registry(node.test):
+            other = node.orelse if ways[0][1] else node.body
+            self.elsewhere([ast.copy_location(ast.Expr(other), other)], scope)
+        for names, branch in ways:
             inner = with_names(scope, names)
             found.append(self.eval(node.body if branch else node.orelse, inner))
         return any_of(found)
+
+    def elsewhere(self, body: Sequence[ast.stmt], scope: Scope) -> None:
+        """The way that is taken only where something else has registered the category."""
+        raise NotImplementedError
 
     def branches(self, test: ast.expr, scope: Scope) -> list[tuple[dict[str, Value], bool]]:
         """Which ways a test can go, each with what it says of a name that has alternatives."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torchsolve.model.models import Mechanism
 from torchsolve.project.scan import ospath
 from torchsolve.project.scan.comparison import compared
+from torchsolve.project.scan.journal import Journal
 from torchsolve.project.scan.library import Library
 from torchsolve.project.scan.observation import Caller, Observation
 from torchsolve.project.scan.texts import joined
@@ -39,6 +40,12 @@ _PLACES = {
 }
 _GETTERS = {f"get_{name}": path for name, path in _PLACES.items()}
 _WEIGHTS = (".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft")
+_OF_LINUX = {
+    "os.sep": "/",
+    "os.path.sep": "/",
+    "os.name": "posix",
+    "sys.platform": "linux",
+}
 _REGISTRY = "folder_names_and_paths"
 
 
@@ -90,8 +97,8 @@ class Folders(Library):
             top = name.partition(".")[0]
             core = {"comfy": "/comfy/__init__.py", "nodes": "/nodes.py", "server": "/server.py"}
             return text(ROOT + core[top]) if top in core else Unknown("file")
-        if name in ("os.sep", "os.path.sep"):
-            return text("/")
+        if name in _OF_LINUX:
+            return text(_OF_LINUX[name])
         if name.endswith("cli_args.args.base_directory"):
             return NONE
         return External(name)
@@ -225,15 +232,18 @@ class Folders(Library):
 
         It is gone through for what it does on its lines; nothing of it stays.
         """
-        names, folders = scope.names, self.folders
-        scope.names = dict(names)
+        names, folders, journal = scope.names, self.folders, self.journal
+        returned = len(self.frame.returned)
+        scope.names, self.journal = dict(names), Journal()
         self.folders = {name: (list(d), list(e)) for name, (d, e) in folders.items()}
         self.doubt += 1
         self.foreign = True
         self.flow(body, scope)
         self.foreign = False
         self.doubt -= 1
-        scope.names, self.folders = names, folders
+        del self.frame.returned[returned:]
+        self.journal.undo()
+        scope.names, self.folders, self.journal = names, folders, journal
 
     def external_item(self, name: str, key: Value) -> Value:
         """An item of something external."""

@@ -66,7 +66,8 @@ class Hub(Folders):
         ):
             stored = self.environment.get(name)
             if stored is not None and not is_default(stored):
-                return joined([self.texts(stored), (text(below),)], ospath.join_paths)
+                homes = tuple(map(ospath.expand_home, self.texts(stored)))
+                return joined([homes, (text(below),)], ospath.join_paths)
         return None
 
     def hf_hub_download(self, name: str, args: Args, keywords: Keywords) -> Value:

@@ -16,6 +16,7 @@ _MARKS = re.compile(
     rb"(?<!np.load\()(?<!umpy.load\()(?<!audio.load\()"
     rb"|safe_open|get_(?:full_path|filename_list|folder_paths)|add_model_folder_path"
     rb"|folder_names_and_paths|models_dir|requests\.|urlretrieve|urlopen|[dD]ownload"
+    rb"|readNet|\bLlama\(|init_(?:model|detector|segmentor|pose_model)\("
     rb"|ClientSession|httpx\.|session\.(?:get|stream|request)\("
     rb"|torch\.hub|wget|InferenceSession|FaceAnalysis|YOLO|open_clip|cached_path|pipeline\("
     rb"|from_single_file|SentenceTransformer|WhisperModel|get_model\(|load_model|create_model"
@@ -29,6 +30,23 @@ _STEMS = tuple(
     b"pipeline( SentenceTransformer WhisperModel create_model __file__ hf://".split()
 )
 """How the names begin: looking for each is four times as fast as the pattern over all."""
+_OPENING = frozenset(
+    [
+        "hf_hub_download",
+        "snapshot_download",
+        "load_file",
+        "load_torch_file",
+        "safe_open",
+        "from_pretrained",
+        "load_file_from_url",
+        "load_state_dict_from_url",
+        "download_url_to_file",
+        "urlretrieve",
+        "InferenceSession",
+        "FaceAnalysis",
+        "from_single_file",
+    ]
+)
 _NODES = re.compile(rb"INPUT_TYPES|define_schema|os\.environ")
 
 
@@ -67,6 +85,24 @@ def called_lines(data: bytes) -> tuple[list[int], list[bytes]]:
     return lines, names
 
 
+def opening_lines(function: ast.AST) -> list[int]:
+    """Lines of calls that fetch or open a model, by the name of what is called."""
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    return [node.lineno for node in calls if _opens(node.func)]
+
+
+def _opens(callee: ast.expr) -> bool:
+    match callee:
+        case ast.Attribute(value=ast.Name(id="torch"), attr="load"):
+            return True
+        case ast.Attribute(value=ast.Name(id="requests"), attr="get"):
+            return True
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name in _OPENING
+        case _:
+            return False
+
+
 def says_node(data: bytes) -> bool:
     """Whether a module defines nodes or sets the environment: it must run for what others see."""
     return _NODES.search(data) is not None
@@ -93,7 +129,7 @@ class Interest:
         long: the same for those that take nothing: tables, folders.
     """
 
-    short: int = 30
+    short: int = 48
     long: int = 150
     _calls: dict[bytes, set[bytes]] = field(default_factory=dict)
     _marked: set[bytes] = field(default_factory=set)

@@ -9,7 +9,7 @@ from itertools import product
 
 from torchsolve.project.scan import ospath, strings
 from torchsolve.project.scan.builtin import Builtins
-from torchsolve.project.scan.containers import dict_method, formatted, list_method
+from torchsolve.project.scan.containers import formatted, list_method
 from torchsolve.project.scan.parsed import from_config, split_url
 from torchsolve.project.scan.texts import joined
 from torchsolve.project.scan.values import (
@@ -86,8 +86,11 @@ class Library(Builtins):
                 found = Unknown()
                 found.parts.update(keywords)
                 return found
-            case "posixpath.join" | "re.sub" if len(args) == 3:
-                return args[2] if isinstance(args[2], Unknown) else hole("text")
+            case "re.sub" if len(args) == 3:
+                known = [strings.substituted(args[0], args[1], t) for t in self.texts(args[2])]
+                return any_of(t or hole("text") for t in known)
+            case "platform.system":
+                return text("Linux")
             case "tempfile.gettempdir" | "tempfile.mkdtemp" | "tempfile.TemporaryDirectory":
                 return text("<tmp>")
             case "copy.copy" | "copy.deepcopy" if args:
@@ -113,12 +116,18 @@ class Library(Builtins):
             case "os.getcwd":
                 return text("<cwd>")
             case "os.path.isabs" if args:
-                known = {ospath.is_absolute(t) for t in self.texts(args[0]) if not t.holes}
-                return Const(known.pop()) if len(known) == 1 else Unknown()
+                return self._is_absolute(args[0])
             case "os.path.split" | "os.path.splitext" | "os.path.relpath" if args:
                 return self._os_pair(name, args)
             case _:
                 return self._os_one(name, args)
+
+    def _is_absolute(self, path: Value) -> Value:
+        known = {
+            ospath.is_absolute(t) if t.parts and isinstance(t.parts[0], str) else None
+            for t in self.texts(path)
+        }
+        return Const(known.pop()) if len(known) == 1 and None not in known else Unknown()
 
     def _os_one(self, name: str, args: list[Value]) -> Value | None:
         how: dict[str, Callable[[Text], Text]] = {
@@ -186,8 +195,9 @@ class Library(Builtins):
         default = args[1] if len(args) > 1 else NONE
         if known is None:
             return default
-        stored = self.environment.get(known)
-        return with_marks(stored if stored is not None else default, frozenset({("env", known)}))
+        stored = options(self.environment.get(known, NONE))
+        found = any_of(default if value == NONE else value for value in stored)
+        return with_marks(found, frozenset({("env", known)}))
 
     def listing(self, path: Value, *, whole: bool) -> Value:
         """Files of a folder: of the tree those that are there, else an open list."""
@@ -240,6 +250,8 @@ class Library(Builtins):
                 return self.note_join(any_of(PathValue(t) for t in self.texts(found)), both)
             case "exists" | "is_file" | "is_dir":
                 return self.exists(owner)
+            case "is_absolute":
+                return self._is_absolute(owner)
             case "resolve" | "absolute" | "expanduser":
                 return PathValue(_absolute(ospath.expand_home(path)))
             case "as_posix" | "__str__" | "__fspath__":
@@ -318,6 +330,7 @@ class Library(Builtins):
         if data is not None and inside and len(data) < _CONFIG_LIMIT:
             known = from_config(inside, data)
             if known is not None:
+                self.read += 1
                 return known
         name = ospath.base_name(path).literal or "config"
         return Unknown(f"{name}:", "config")
@@ -341,7 +354,7 @@ class Library(Builtins):
             case ListValue():
                 return list_method(owner, name, args)
             case DictValue():
-                return dict_method(owner, name, args, keywords)
+                return self.table_method(owner, name, args, keywords)
             case Unknown() if name in ("get", "setdefault", "pop") and args:
                 return self.item(owner, args[0])
             case Unknown(label, kind) if name in ("items", "values", "keys"):

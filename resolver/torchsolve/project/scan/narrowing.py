@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from torchsolve.project.scan.values import Hole, Text, Unknown, Value, any_of, marks_of, text
 
+_REGISTRY = "folder_names_and_paths"
+
 
 def narrowed(test: ast.expr, names: Mapping[str, Value]) -> dict[str, Value]:
     """Names that have a known string where the test holds: ``x == "a"``, ``x in ("a", "b")``.
@@ -45,3 +47,16 @@ def _is_open(value: Value) -> bool:
     if isinstance(value, Text):
         return len(value.parts) == 1 and isinstance(value.parts[0], Hole)
     return isinstance(value, Unknown)
+
+
+def asks_registry(test: ast.expr) -> bool:
+    """Whether it asks if a category is registered."""
+    match test:
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Attribute(attr=name)]):
+            return name == _REGISTRY
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Name(id=name)]):
+            return name == _REGISTRY
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return asks_registry(inner)
+        case _:
+            return False

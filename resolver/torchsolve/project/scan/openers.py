@@ -21,6 +21,7 @@ from torchsolve.project.scan.values import (
     NONE,
     Called,
     ListValue,
+    Text,
     Value,
     any_of,
     options,
@@ -47,6 +48,8 @@ _TELLING = frozenset(
 _EXACT_LOADERS = frozenset(
     {"torch.load", "torch.jit.load", "comfy.clip_vision.load", "comfy.utils.load_torch_file"}
 )
+_NOTHING = frozenset({"", "none", "auto", "default", "disable", "disabled", "off"})
+_PATHS = ("model_path", "path_or_bytes", "model", "name", "checkpoint")
 _COMFY_ONLY = frozenset({"load_clip", "load_unet", "load_diffusion_model", "load_controlnet"})
 
 
@@ -72,14 +75,14 @@ class Openers(Addresses):
             for v in (self.elements(o) if isinstance(o, ListValue) else [o])
         ]
         wanted = [v for v in map(behind, wanted) if not is_object(v) and v != NONE]
-        if wanted:
-            paths = any_of(t for v in wanted for t in self.texts(v, "path"))
-            self.observe(Mechanism.LOAD, _loader(name), path=paths)
+        paths = [t for v in wanted for t in self.texts(v, "path") if not _is_nothing(t)]
+        if paths:
+            self.observe(Mechanism.LOAD, _loader(name), path=any_of(paths))
         return Called(name, tuple(args), keywords, self.line)
 
     def library_path(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
-        value = argument(args, keywords, 0, "path_or_bytes", "model", "name", "model_path")
+        value = argument(args, keywords, 0, *_PATHS)
         if not is_object(value) and value != NONE:
             api = f"ultralytics.{name}" if name == "YOLO" else name
             self.observe(Mechanism.LIBRARY, api, path=any_of(self.texts(value, "path")))
@@ -99,9 +102,9 @@ class Openers(Addresses):
         """See the table at the end."""
         tag = given(keywords.get("pretrained", args[1] if len(args) > 1 else None))
         if tag is not None and not is_object(tag):
-            (place, *_) = self.texts(tag, "pretrained")
-            path = tag if self._is_local(place) else text(HUB)
-            self.observe(Mechanism.LIBRARY, short(name), path=path)
+            places = self.texts(tag, "pretrained")
+            paths = any_of(place if self._is_local(place) else text(HUB) for place in places)
+            self.observe(Mechanism.LIBRARY, short(name), path=paths)
         return Called(name, tuple(args), keywords, self.line)
 
     def _torch_hub(self, name: str, args: Args, keywords: Keywords) -> Value:
@@ -132,6 +135,11 @@ class Openers(Addresses):
             path = any_of(local) if local else any_of(self.texts(base))
             self.observe(Mechanism.LIBRARY, name, path=path, folder=not local, allow=model)
         return Called(name, tuple(args), keywords, self.line)
+
+
+def _is_nothing(path: Text) -> bool:
+    """Whether it is the word by which a combo says that no file is wanted."""
+    return path.literal is not None and path.literal.lower() in _NOTHING
 
 
 def _loader(name: str) -> str:

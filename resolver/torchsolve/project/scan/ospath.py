@@ -80,6 +80,9 @@ def split_suffix(path: Text) -> tuple[Text, Text]:
     name = base_name(path)
     pieces = pieces_of(name, ".")
     last = pieces[-1]
+    end = name.parts[-1] if name.parts else ""
+    if isinstance(end, Hole):
+        return path, Text((Hole("suffix", end.kind),), path.marks)
     if len(pieces) == 1 or last.holes or (len(pieces) == 2 and not pieces[0].parts):
         return path, Text((), path.marks)
     suffix = concat([text("."), last])

@@ -22,6 +22,7 @@ _SESSIONS = frozenset(
         *("httpx.AsyncClient", "aiohttp.ClientSession", "aiohttp.client.ClientSession"),
     }
 )
+_CONFIGURED = ("mmpose.", "mmdet.", "mmseg.", "mmengine.", "mmaction.", "mmocr.")
 _ASKS = frozenset({"get", "request", "stream"})
 _SHELL = frozenset(
     {
@@ -64,6 +65,9 @@ class Sinks(Openers):
             return self._request(name, args, keywords)
         if name in _SHELL:
             return self._shell(name, args)
+        at = _place_of_path(name, last)
+        if at is not None:
+            return self.library_path(name, args[at : at + 1], keywords)
         match name:
             case "torch.hub.load":
                 return self._torch_hub(name, args, keywords)
@@ -74,8 +78,6 @@ class Sinks(Openers):
                 return self.url_to_file(name, args, keywords)
             case "transformers.pipeline" | "transformers.pipelines.pipeline":
                 return self._pipeline(name, args, keywords)
-            case "insightface.model_zoo.get_model" | "spandrel.ModelLoader.load_from_file":
-                return self.library_path(name, args, keywords)
             case "whisper.load_model" | "clip.load" | "faster_whisper.WhisperModel":
                 return self._named_model(name, args, keywords)
             case "sentence_transformers.SentenceTransformer":
@@ -91,6 +93,8 @@ class Sinks(Openers):
         """``owner.name(...)``; some names say what they do whatever the object is."""
         if isinstance(owner, Called) and name in _ASKS and owner.name in _SESSIONS:
             return self._request(f"{owner.name}.{name}", args, keywords)
+        if name == "load_from_file" and isinstance(owner, Called) and "ModelLoader" in owner.name:
+            return self.library_path(f"{owner.name}.{name}", args, keywords)
         if name in _TELLING and isinstance(owner, Unknown | Called):
             found = self.sink(name, args, keywords)
             if found is not None:
@@ -98,6 +102,19 @@ class Sinks(Openers):
         return super().call_method(owner, name, args, keywords, node)
 
 
+def _place_of_path(name: str, last: str) -> int | None:
+    """Which argument is the path, of a loader of another package; None for any other callable."""
+    if name in _BY_PATH or (name.startswith("cv2.") and last.startswith("readNet")):
+        return 0
+    return 1 if name.startswith(_CONFIGURED) and last.startswith("init_") else None
+
+
+_BY_PATH = frozenset(
+    {
+        *("insightface.model_zoo.get_model", "spandrel.ModelLoader.load_from_file"),
+        *("llama_cpp.Llama", "llama_cpp.llama.Llama", "onnx.load", "onnx.load_model"),
+    }
+)
 _BY_NAME: dict[str, Callable[[Sinks, str, Args, Keywords], Value]] = {
     "hf_hub_download": Sinks.hf_hub_download,
     "snapshot_download": Sinks.snapshot_download,

@@ -33,7 +33,9 @@ _WEIGHT = re.compile(
 )
 _ONE_FILE = re.compile(r"\.(json|safetensors|bin|pth?|ckpt|gguf)$", re.IGNORECASE)
 _MODEL_FOLDER = re.compile(
-    r"token|config|ckpt|checkpoint|weight|model|encoder|vae|clip|t5|bert|vocab", re.IGNORECASE
+    r"token|config|ckpt|checkpoint|weight|model|encoder|vae|clip|t5|bert|vocab|unet|scheduler"
+    r"|transformer|extractor",
+    re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
     r"(^|/)(web|js|docs?|fonts?|locales?|assets|examples?|workflows?|css|html|images?|\.git)(/|$)"

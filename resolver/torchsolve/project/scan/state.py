@@ -87,6 +87,7 @@ class State:
         self.doubt = 0
         self.asking = False
         self.journal = Journal()
+        self.read = 0
         self.foreign = False
         self.place = ""
         self.split_on: dict[str, None] = {}

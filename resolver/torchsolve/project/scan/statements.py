@@ -8,7 +8,7 @@ from enum import Enum
 
 from torchsolve.project.scan.binding import Binding, decorator
 from torchsolve.project.scan.handlers import never, of_imports
-from torchsolve.project.scan.narrowing import narrowed
+from torchsolve.project.scan.narrowing import asks_registry, narrowed
 from torchsolve.project.scan.observation import Guard
 from torchsolve.project.scan.values import (
     NONE,
@@ -21,8 +21,6 @@ from torchsolve.project.scan.values import (
     marks_of,
     options,
 )
-
-_REGISTRY = "folder_names_and_paths"
 
 
 class Flow(Enum):
@@ -142,7 +140,7 @@ class Statements(Binding):
         if len(ways) == 1:
             names, branch = ways[0]
             scope.names.update(names)
-            if not scope.function and _asks_registry(node.test):
+            if asks_registry(node.test):
                 self.elsewhere(node.orelse if branch else node.body, scope)
             known = guard if branch is wanted else None
             return self._guarded(node.body if branch else node.orelse, scope, known)
@@ -170,10 +168,6 @@ class Statements(Binding):
         for name, value in said.items():
             if scope.names.get(name) is value and not isinstance(base.get(name), AnyOf):
                 scope.names[name] = base[name]
-
-    def elsewhere(self, body: Sequence[ast.stmt], scope: Scope) -> None:
-        """The way that is taken only where something else has registered the category."""
-        raise NotImplementedError
 
     def _guarded(self, body: Sequence[ast.stmt], scope: Scope, guard: Guard | None) -> Flow:
         if guard and self.frames:
@@ -252,14 +246,16 @@ class Statements(Binding):
 
     def _try(self, node: ast.Try | ast.TryStar, scope: Scope) -> Flow:
         before = dict(scope.names)
+        seen, read = len(self.observations), self.read
         flow = self.flow(node.body, scope)
+        sure = self.read > read and len(self.observations) == seen
         if flow is Flow.ON:
             flow = self.flow(node.orelse, scope)
         after = [scope.names] if flow is Flow.ON else []
         flows = [flow]
         for handler in node.handlers:
-            if flow is Flow.ON and never(node, handler):
-                continue
+            if sure or (flow is Flow.ON and never(node, handler)):
+                continue  # what is read is a file of the tree: it is there, and it can be read
             scope.names = dict(before)
             self._join_into(scope, after)
             handled = self._handler(handler, scope)
@@ -359,18 +355,6 @@ _HOW: dict[type[ast.stmt], str] = {
     ast.Match: "_match",
 }
 """What a statement does; the others do nothing here."""
-
-
-def _asks_registry(test: ast.expr) -> bool:
-    match test:
-        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Attribute(attr=name)]):
-            return name == _REGISTRY
-        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Name(id=name)]):
-            return name == _REGISTRY
-        case ast.UnaryOp(op=ast.Not(), operand=inner):
-            return _asks_registry(inner)
-        case _:
-            return False
 
 
 def _breaks(node: ast.While) -> bool:

@@ -3,6 +3,7 @@ asked for: ``"{model}".split("/")`` is one piece."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from torchsolve.project.scan.values import (
@@ -16,10 +17,14 @@ from torchsolve.project.scan.values import (
     Part,
     Text,
     Value,
+    options,
     text,
 )
 
 _LIMIT = 20_000
+_ASKED = frozenset(
+    ["isdigit", "isalpha", "isalnum", "isdecimal", "isspace", "isupper", "islower", "isidentifier"]
+)
 
 
 def concat(pieces: Sequence[Text]) -> Text:
@@ -185,8 +190,11 @@ def _replace(value: Text, args: Sequence[Value]) -> Value | None:
 
 def _join(value: Text, args: Sequence[Value]) -> Value | None:
     items = args[0] if args else None
-    if not isinstance(items, ListValue) or items.rest is not None:
+    if not isinstance(items, ListValue):
         return None
+    if items.rest is not None:  # the characters of a string that is not known, or some of them
+        whole = all(isinstance(o, Text) for o in options(items.rest))
+        return items.rest if whole and not items.items and not value.parts else None
     words = [item for item in items.items if isinstance(item, Text)]
     return join(value, words, value.marks) if len(words) == len(items.items) else None
 
@@ -252,7 +260,16 @@ def _more(value: Text, name: str, args: Sequence[Value]) -> Value | None:
             return _remove(value, args, prefix=name == "removeprefix")
         case "count" | "find" | "index" | "rfind":
             return _count(value, args, name) if name != "index" else None
-        case "isdigit" | "isalpha" | "isspace" | "isupper" | "islower" | "isidentifier":
+        case (
+            "isdigit"
+            | "isalpha"
+            | "isalnum"
+            | "isdecimal"
+            | "isspace"
+            | "isupper"
+            | "islower"
+            | "isidentifier"
+        ):
             return _is(value, name)
         case "encode" | "decode" | "expandtabs" | "format_map":
             return value
@@ -262,6 +279,21 @@ def _more(value: Text, name: str, args: Sequence[Value]) -> Value | None:
             return None if lines is None else ListValue([text(x, value.marks) for x in lines])
         case _:
             return None
+
+
+_CLASS = re.compile(r"(?:\[\^?[^\[\]]+\]|\\[wWsSdD])[+*]?")
+
+
+def substituted(pattern: Value, new: Value, value: Text) -> Text | None:
+    """``re.sub`` of a class of characters: patterns of any other kind may take for ever."""
+    known, word = _literal([pattern], 0), _literal([new], 0)
+    if known is None or word is None or "\\" in word or not _CLASS.fullmatch(known):
+        return None
+    try:
+        wanted = re.compile(known)
+    except re.error:
+        return None
+    return each(value, lambda part: wanted.sub(word, part))
 
 
 def compare(left: Text, right: Text) -> bool | None:

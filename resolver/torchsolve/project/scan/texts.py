@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from itertools import product
+from posixpath import commonprefix
 
 from torchsolve.project.scan import strings
 from torchsolve.project.scan.ospath import join_paths
@@ -53,9 +54,13 @@ def joined(pieces: Sequence[tuple[Text, ...]], how: Callable[[Sequence[Text]], T
 
 
 def _blurred(piece: tuple[Text, ...]) -> Text:
+    """Alternatives as one hole, below the folder that they share."""
     marks = frozenset[tuple[str, str]]().union(*(p.marks for p in piece))
     names = [name for kind, name in sorted(marks) if kind == "enum"]
-    return hole(names[0] if names else "choice", "enum", marks)
+    start = commonprefix([str(p.parts[0]) if p.parts else "" for p in piece])
+    shared = start[: start.rfind("/") + 1]
+    open_part = hole(names[0] if names else "choice", "enum", marks)
+    return Text((shared, *open_part.parts), marks) if shared else open_part
 
 
 def as_text(value: Value, label: str = "") -> Text:

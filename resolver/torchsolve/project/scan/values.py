@@ -49,7 +49,8 @@ class Text:
 
     Attributes:
         marks: ``("enum", parameter)``, ``("env", variable)``, ``("arg", frame)``,
-            ``("join", key)``, ``("rest", parameter)``: any entry of a combo but the known ones.
+            ``("join", key)``; ``("rest", parameter)`` for any entry of a combo but the known ones,
+            which are ``("other", word)``; ``("typed", "")`` for what a user may overwrite.
     """
 
     parts: tuple[Part, ...]
