@@ -114,6 +114,9 @@ ROWS = {
     "cut-off that is no date": Row(
         "resolve ok.txt --exclude-newer nope", 2, "bad-setting", _text("ok.txt", "")
     ),
+    "number that Python does not read": Row(
+        "resolve big.txt", 2, "bad-requirement", _text("big.txt", f"demo<{'9' * 5000}\n")
+    ),
     "pins where no folder is": Row(
         "resolve ok.txt --pins nowhere/pins.txt", 2, "cannot-write", _text("ok.txt", "")
     ),

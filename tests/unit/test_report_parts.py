@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -33,6 +34,12 @@ from torchsolve.report.text import resolution_screen
 )
 def test_credentials_are_hidden(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+def test_long_texts_are_searched_once() -> None:
+    started = time.process_time()
+    assert redact("d" * 300_000 + "://u:p@host/") == "d" * 300_000 + "://***@host/"
+    assert time.process_time() - started < 1
 
 
 def test_an_error_hides_credentials_everywhere() -> None:

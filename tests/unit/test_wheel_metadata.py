@@ -4,7 +4,7 @@ import pytest
 
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Strength
-from torchsolve.wheel.metadata import parse_metadata, requirement
+from torchsolve.wheel.metadata import parse_metadata, requirement, usable
 
 HEAD = "Metadata-Version: 2.1\nName: Demo_Pkg\nVersion: 1.0\n"
 
@@ -84,3 +84,9 @@ def test_without_name_and_version_it_is_no_metadata(text: str) -> None:
         parse_metadata(text, "METADATA of demo.whl")
     assert caught.value.reference == "bad-metadata"
     assert caught.value.origin == "METADATA of demo.whl"
+
+
+def test_a_number_that_python_does_not_read_is_no_requirement() -> None:
+    lines, notes = usable([f"six<{'9' * 5000}", "six<9"], "METADATA")
+    assert lines == ["six<9"]
+    assert len(notes) == 1

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import total_ordering
 
 _TAG = re.compile(r"cu(\d{2})(\d)")
+_DIGITS = 4300
+_ENDLESS = re.compile(rf"\d{{{_DIGITS}}}")
 
 
 @total_ordering
@@ -85,3 +87,8 @@ class PythonVersion:
 def dotted_key(text: str) -> tuple[int, ...]:
     """Order of dotted numbers (glibc ``2.35``, driver ``570.26``, CUDA ``12.8.1``, SM ``8.6``)."""
     return tuple(int(part) for part in text.split("."))
+
+
+def has_endless_number(text: str) -> bool:
+    """Whether it holds a number that Python refuses to read: of more than 4,300 digits."""
+    return len(text) > _DIGITS and bool(_ENDLESS.search(text))

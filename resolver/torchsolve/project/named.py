@@ -15,6 +15,8 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from torchsolve.model.version import has_endless_number
+
 _URL = re.compile(r"(?:(?:git|hg|svn|bzr)\+)?[a-z][a-z0-9.-]*:(?://|/)", re.IGNORECASE)
 _VCS = re.compile(r"(?:git|hg|svn|bzr)\+", re.IGNORECASE)
 _EXTRAS = re.compile(r"(?P<path>.+?)\[(?P<extras>[^\[\]]+)\]")
@@ -94,6 +96,8 @@ def _pep508(text: str) -> Named:
 
 
 def _requirement(text: str) -> Requirement:
+    if has_endless_number(text):
+        raise RequirementError("a number in it is too long")
     try:
         return Requirement(text)
     except InvalidRequirement as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import overload
 
 import packaging
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -107,7 +107,7 @@ def python_allows(requires_python: str, python_full: str) -> bool:
     """Whether Requires-Python admits ``3.12.0``; a malformed one admits everything, as pip does."""
     try:
         return SpecifierSet(requires_python).contains(python_full, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:  # no specifier, or a number that is too long to be read
         return True
 
 

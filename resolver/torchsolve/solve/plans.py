@@ -105,27 +105,27 @@ def _graph(problem: Problem, picks: dict[str, int], context: Context, cell: Cell
                     continue
                 graph.needs.setdefault(parent, set()).add(child)
                 graph.asked_by.setdefault(child, set()).add(parent)
+    askers = _askers(context, cell)
     for root in problem.roots:
-        name = split_key(root.key)[0]
-        graph.asked_by.setdefault(name, set()).add(_asker(root.evidence, context, cell))
+        name, said = split_key(root.key)[0], root.evidence
+        asker = askers.get(said) or askers.get(said.origin) or said.origin
+        graph.asked_by.setdefault(name, set()).add(asker)
     return graph
 
 
-def _asker(evidence: Evidence, context: Context, cell: Cell) -> str:
-    """Who states a fact, for people: a project, ComfyUI, a flag or the cell."""
+def _askers(context: Context, cell: Cell) -> dict[Evidence | str, str]:
+    """Who states a fact, for people, by the fact or by the place of a wheel: a project, ComfyUI."""
+    found: dict[Evidence | str, str] = {}
     for project in context.projects:
-        rows = (*project.requirements, *project.undeclared)
-        if evidence.strength is Strength.CLAIMED:
-            rows = (*rows, *scripted(project, cell).requirements)
-        if any(row.evidence == evidence for row in rows):
-            return project.name
-        if any(
-            wheel.file.place and wheel.file.place == evidence.origin for wheel in project.wheels
-        ):
-            return project.name
-    if context.comfyui and any(row.evidence == evidence for row in context.comfyui.requirements):
-        return "ComfyUI"
-    return evidence.origin
+        rows = (*project.requirements, *project.undeclared, *scripted(project, cell).requirements)
+        for row in rows:
+            found.setdefault(row.evidence, project.name)
+        for wheel in project.wheels:
+            if wheel.file.place:
+                found.setdefault(wheel.file.place, project.name)
+    for row in context.comfyui.requirements if context.comfyui else ():
+        found.setdefault(row.evidence, "ComfyUI")
+    return found
 
 
 def _closure(name: str, needs: dict[str, set[str]]) -> set[str]:

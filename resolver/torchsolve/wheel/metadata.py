@@ -21,6 +21,7 @@ from packaging.version import Version
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata
+from torchsolve.model.version import has_endless_number
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
@@ -110,6 +111,8 @@ def requirement(line: str) -> Requirement:
     The value is shared and must not be changed. Raises InvalidRequirement where it
     is none.
     """
+    if has_endless_number(line):
+        raise InvalidRequirement("a number in it is too long")
     head, mark, condition = line.partition(";")
     if not mark or "@" in head:
         return _whole(line) if mark else _head(head)
