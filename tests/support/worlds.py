@@ -3,7 +3,7 @@
 A world: ``packages`` name → version → {``requires``, ``python``, ``tags``, ``yanked``,
 ``uploaded``, ``sdist``, ``dynamic``, ``broken``}, or a list of requirements for a pure wheel. A
 case: ``ask`` (requirements), ``cell`` (python, glibc, cuda) and either ``pins`` or ``conflict``
-(the statements of its facts).
+(the statements of its facts). ``order``: the pins are one of several answers, that of uv.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class WorldIndex:
 
     def choices(self, name: NormalizedName, chooser: Chooser) -> Choices:
         page = self.page(name)
-        return Choices.of(page, chooser.choose(page.files))
+        return Choices.of(page, chooser)
 
     def whole_page(self, name: NormalizedName) -> IndexPage:
         return self.page(name)

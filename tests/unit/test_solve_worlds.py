@@ -45,6 +45,8 @@ def pins(problem: Problem, answer: Answer) -> dict[str, str]:
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in cases()])
 @engines
 def test_world(case: dict[str, Any], engine: Engine) -> None:
+    if case.get("order") and engine is not ENGINES[0]:
+        pytest.skip("which of two answers is found is the core's alone to say")
     index = WorldIndex(case["packages"])
     asked = question(case["ask"], case.get("cell"))
     problem, answer = solve(index, asked, engine)

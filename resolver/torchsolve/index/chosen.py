@@ -8,7 +8,7 @@ a solver finds out about the choices is kept apart (``compiled``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -18,10 +18,10 @@ from packaging.utils import NormalizedName
 from torchsolve import __version__
 from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.page import file_row, row_file, row_outline
-from torchsolve.model.choice import Choice, Choices, PageRemarks
+from torchsolve.model.choice import Choice, Choices, Chooser, PageRemarks
 from torchsolve.model.package import IndexFile, IndexPage, PageFacts
 
-_HEAD = frozenset(("of", "prefix", "notes", "about", "undated"))
+_HEAD = frozenset(("of", "prefix", "notes", "about", "undated", "refused"))
 # Between the rows of a choice: white space of a page's fields is made plain, so no row holds it.
 _AND = "\f"
 
@@ -40,9 +40,9 @@ class Chosen:
         return _opened(name, label, kept)
 
     def keep(
-        self, folder: str, label: str, page: Entry, files: IndexPage, found: Sequence[Choice]
+        self, folder: str, label: str, page: Entry, files: IndexPage, chooser: Chooser
     ) -> Choices:
-        """The same choices, to be read by later runs."""
+        """What is chosen of a page, to be read by later runs too."""
         prefix: str = page.head["prefix"]
         head = {
             "of": page.head["digest"],
@@ -50,8 +50,10 @@ class Chosen:
             "notes": page.head["notes"],
             "about": page.head["about"],
             "undated": [] if page.head["dated"] else PageRemarks.of(files).undated,
+            "refused": chooser.refused(files.files),
         }
-        entry = Entry(head, "\n".join(choice_line(choice, prefix) for choice in found))
+        lines = (choice_line(choice, prefix) for choice in chooser.choose(files.files))
+        entry = Entry(head, "\n".join(lines))
         self._cache.write(f"chosen/{folder}", files.name, entry)
         return _opened(files.name, label, entry)
 
@@ -71,7 +73,8 @@ def _opened(name: NormalizedName, label: str, entry: Entry) -> Choices:
 def page_remarks(name: NormalizedName, head: Mapping[str, Any]) -> PageRemarks:
     """What the head of an entry keeps of a page beside its files."""
     notes, undated = tuple(head["notes"]), tuple(head["undated"])
-    return PageRemarks(name, notes, about_page(head["about"]), undated)
+    refused = tuple((version, python) for version, python in head["refused"])
+    return PageRemarks(name, notes, about_page(head["about"]), undated, refused)
 
 
 def about_page(kept: Iterable[Any]) -> PageFacts:

@@ -239,7 +239,7 @@ class IndexClient:
                 if found is not None:
                     return found
         page = self.page(name)
-        return Choices.of(page, chooser.choose(page.files))
+        return Choices.of(page, chooser)
 
     def _read_page(self, name: NormalizedName) -> IndexPage:
         found = self._read_index_page(name)

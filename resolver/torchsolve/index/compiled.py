@@ -128,6 +128,7 @@ class Compiled:
             return
         head = {key: page.head[key] for key in _HEAD}
         head["undated"] = found.page.undated if found is not None else ()
+        head["refused"] = found.page.refused if found is not None else ()
         if found is not None and self._needs:
             found.needs = {}
         self._keep(folder, name, _Page(page.stamp, head, found, {}))

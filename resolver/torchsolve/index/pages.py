@@ -121,7 +121,7 @@ class Pages:
         if kept is not None:
             return kept
         page = self._page(index, name, entry, whole=False)
-        return self._chosen.keep(folder, index.label, entry, page, chooser.choose(page.files))
+        return self._chosen.keep(folder, index.label, entry, page, chooser)
 
     def flush(self) -> None:
         """Keeps what was learnt of the choices."""

@@ -14,6 +14,9 @@ from torchsolve.model.package import IndexFile, IndexPage, PageFacts
 Outline = tuple[Version, bool]
 """A version, and whether it was yanked: what a specifier asks."""
 
+Refused = tuple[tuple[str, str], ...]
+"""Versions, each with the Requires-Python that refuses the target."""
+
 NeedRow = tuple[tuple[str, ...], str, str, bool]
 """A requirement that holds for a target: package keys, specifier, line, whether it is direct."""
 
@@ -43,18 +46,21 @@ class PageRemarks:
     Attributes:
         notes: what was set aside by name.
         undated: names of the files that have no upload time.
+        refused: versions newer than the oldest usable one that another Python is asked for, newest
+            first, each with its Requires-Python.
     """
 
     name: NormalizedName
     notes: tuple[str, ...]
     about: PageFacts
     undated: tuple[str, ...]
+    refused: Refused = ()
 
     @classmethod
-    def of(cls, page: IndexPage) -> PageRemarks:
+    def of(cls, page: IndexPage, refused: Refused = ()) -> PageRemarks:
         """Of a page with its files."""
         undated = tuple(file.filename for file in page.files if file.upload_time is None)
-        return cls(page.name, page.notes, page.about, undated)
+        return cls(page.name, page.notes, page.about, undated, refused)
 
 
 class Chooser(Protocol):
@@ -70,6 +76,9 @@ class Chooser(Protocol):
 
     def choose(self, files: Iterable[IndexFile]) -> Sequence[Choice]:
         """One choice a version, newest first; versions without a usable file are left out."""
+
+    def refused(self, files: Iterable[IndexFile]) -> Refused:
+        """See ``PageRemarks``."""
 
 
 class Choices(Sequence[Choice]):
@@ -104,9 +113,11 @@ class Choices(Sequence[Choice]):
         return [(choice.file.version, choice.file.yanked is not None) for choice in self]
 
     @classmethod
-    def of(cls, page: IndexPage, choices: Sequence[Choice]) -> Choices:
-        """Over items that are there already."""
-        return cls(PageRemarks.of(page), len(choices), choices.__getitem__)
+    def of(cls, page: IndexPage, chooser: Chooser) -> Choices:
+        """What is chosen of a page that is at hand."""
+        choices = chooser.choose(page.files)
+        remarks = PageRemarks.of(page, chooser.refused(page.files))
+        return cls(remarks, len(choices), choices.__getitem__)
 
     def made(self) -> Iterator[tuple[int, Choice]]:
         """Those that were looked at, with their positions."""

@@ -8,23 +8,29 @@ it is not met again. It is the scheme of conflict-driven clause learning (Marque
 
 Facts never enter a nogood: they are folded into the universe of their packages, so what is learned
 is true whatever else is asked.
+
+Where two packages cannot both be new, the order of decisions tells which gives way. It is uv's, as
+``agenda`` and ``tally`` say, with uv's restarts: a package whose newest version asks for another
+Python sends the search back to where it was first asked for, so that packages which changed places
+since are decided in their new order.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 
 from torchsolve.solve.agenda import Agenda
 from torchsolve.solve.engine import Answer, GaveUp, Infeasible, Solved
 from torchsolve.solve.keys import split_key
 from torchsolve.solve.masks import bits
 from torchsolve.solve.problem import Edge, Problem
+from torchsolve.solve.refusals import Refusals
 from torchsolve.solve.state import Nogood, State
+from torchsolve.solve.tally import Tally
 
 ROUNDS = 200_000
-# uv's rule: a package that loses so many options to one choice is decided before it.
-SWAP_AFTER = 5
-_SWAP = 1000
+# uv keeps an extra as several packages: a version of it that is not taken is so many clashes.
+_OF_EXTRA = 3
 
 
 class CoreEngine:
@@ -50,23 +56,28 @@ class _Search:
         self.learned: dict[str, list[Nogood]] = {}
         self.behind: dict[int, frozenset[str]] = {}
         self.used: set[str] = set()
-        self.scores: Counter[str] = Counter()
-        self.dropped: Counter[tuple[str, str]] = Counter()
-        self.swapped: set[tuple[str, str]] = set()
-        self.agenda = Agenda(self.state, self.scores)
+        self.agenda = Agenda(self.state)
+        self.tally = Tally()
+        self.refusals = Refusals(problem)
+        self.tried: set[tuple[str, int]] = set()
+        # Edition of the agenda at which each level was opened; level 0 was always there.
+        self.editions = [0]
 
     def run(self, rounds: int) -> Answer:
         self.problem.prefetch(self.problem.roots)
         for edge in self.problem.roots:
             if not self.state.demand(edge.key, edge.mask):
                 return Infeasible(frozenset({split_key(edge.key)[0]}))
+        self.meet(self.problem.roots)
         self.agenda.renew()
         for _ in range(rounds):
             conflict = self.propagate()
+            self.change_places()
             if conflict is None:
                 key = self.agenda.next()
                 if key is None:
                     return Solved(self.picks())
+                self.tally.turn = key
                 conflict = self.decide(key)
             if conflict is not None and not self.learn(conflict):
                 return Infeasible(self.blamed())
@@ -79,25 +90,86 @@ class _Search:
 
     def decide(self, key: str) -> Nogood | None:
         """Decide a package; the nogood of the contradiction where that cannot be done."""
-        state = self.state
+        state, tally = self.state, self.tally
         while True:
             position = self.problem.first(key, state.domain(key))
+            if self.goes_back(key, position):
+                return None
             nogood = self.look_ahead(key, position)
             if nogood is None:
                 break
             if state.satisfied(key, nogood[key]):
                 return nogood
             state.narrow(key, ~nogood[key], nogood)
-            if self.swap(key, nogood):
+            if tally.early or tally.late:
                 return None
         choice = state.domain(key).bit_count() > 1
         if choice:
             state.level += 1
+            del self.editions[state.level :]
+            self.editions.append(self.agenda.edition)
             state.narrow(key, 1 << position, None)
         state.decided[key] = (state.level, choice)
         edges = self.problem.edges(key, position)
         self.problem.prefetch(edges)
         return self.hand_on(key, position, edges)
+
+    def meet(self, edges: Sequence[Edge]) -> None:
+        """Packages take their places in the order in which somebody first asks for them.
+
+        Of a requirement with an extra that comes before its package.
+        """
+        known = self.agenda.places
+        for at, edge in enumerate(edges, 1):
+            if edge.key in known:
+                if edge.said.pins:
+                    self.agenda.meet(edge.key, pinned=True)
+                continue
+            following = edges[at] if at < len(edges) else edge
+            if following.said is edge.said and "[" in following.key:
+                self.meet_first(following)
+            self.meet_first(edge)
+
+    def meet_first(self, edge: Edge) -> None:
+        bounds = self.problem.bounds(edge.key)
+        pinned = edge.said.pins or any(bound.said.pins for bound in bounds)
+        self.agenda.meet(edge.key, pinned=pinned)
+
+    def goes_back(self, key: str, position: int) -> bool:
+        """Whether a newer version that another Python is asked for sent the search back."""
+        for python in self.refusals.above(key, position, self.asked):
+            self.tally.refused(key, python)
+            if self.tally.early or self.tally.late:
+                self.change_places()
+            level = self.state.first_level(key)
+            if level < self.state.level and self.editions[level + 1] != self.agenda.edition:
+                self.back_to(level)
+                return True
+        return False
+
+    def asked(self, key: str) -> set[str]:
+        """What facts and decided packages ask for of a package, as specifiers."""
+        problem, state = self.problem, self.state
+        edges = [*problem.roots]
+        for parent in state.decided:
+            edges += problem.known_edges(parent, state.domain(parent).bit_length() - 1)
+        found = {edge.said.specifier for edge in edges if edge.key == key}
+        return found | {edge.said.specifier for edge in problem.bounds(key)}
+
+    def change_places(self) -> None:
+        """Packages that lost five times go before those that they lost to."""
+        tally, agenda = self.tally, self.agenda
+        early, late = tally.early, tally.late
+        if not early and not late:
+            return
+        tally.early, tally.late = [], []
+        for key in early:
+            agenda.put_early(key)
+        for key in late:
+            if agenda.put_late(key) and key in self.state.decided:
+                level, choice = self.state.decided[key]
+                self.state.back_to(level - choice)
+        agenda.renew()
 
     def hand_on(self, key: str, position: int, edges: tuple[Edge, ...]) -> Nogood | None:
         for edge in edges:
@@ -112,12 +184,19 @@ class _Search:
     # -- looking ahead -------------------------------------------------------------------------
 
     def look_ahead(self, key: str, position: int) -> Nogood | None:
-        """Why this option contradicts what is known, with all known options that do so alike."""
-        for edge in self.problem.edges(key, position):
+        """Why this option contradicts what is known, with those tried before that do so alike."""
+        edges = self.problem.edges(key, position)
+        is_new = (key, position) not in self.tried
+        if is_new:
+            self.tried.add((key, position))
+            self.meet(edges)
+        for edge in edges:
             if edge.key == key:
                 if not edge.mask >> position & 1:
                     return {key: 1 << position}
             elif not self.state.domain(edge.key) & edge.mask:
+                if is_new and not edge.key.startswith("<"):
+                    self.tally.clash(key, (edge.key,), times=_OF_EXTRA if "[" in key else 1)
                 return self.widened(key, position, edge)
         return None
 
@@ -137,22 +216,6 @@ class _Search:
         nogood = {key: options}
         self.behind[id(nogood)] = frozenset({other})
         return nogood
-
-    def swap(self, key: str, nogood: Nogood) -> bool:
-        """Whether the choice that costs ``key`` its options was undone, to decide ``key`` first."""
-        for other in nogood:
-            level, choice = self.state.decided.get(other, (0, False))
-            if other == key or not choice:
-                continue
-            pair = (key, other)
-            self.dropped[pair] += nogood[key].bit_count()
-            if self.dropped[pair] >= SWAP_AFTER and pair not in self.swapped:
-                self.swapped.add(pair)
-                self.scores[key] += _SWAP
-                self.scores[other] -= _SWAP
-                self.back_to(level - 1)
-                return True
-        return False
 
     def back_to(self, level: int) -> None:
         """Undo later choices."""
@@ -185,7 +248,6 @@ class _Search:
             self.behind[id(nogood)] = frozenset(self.used)
             for name in nogood:
                 self.learned.setdefault(name, []).append(nogood)
-                self.scores[name] += 1
             self.back_to(level)
             if not self.state.satisfied(key, nogood[key]):
                 self.state.narrow(key, ~nogood[key], nogood)
@@ -209,9 +271,11 @@ class _Search:
             others = [trail[p].level for name, p in held.items() if name != key and p >= 0]
             level = max(others, default=0)
             if entry.reason is None or level < entry.level:
+                self.tally.clash(key, nogood)
                 return nogood, key, level
             self.used |= {*entry.reason, *self.behind.get(id(entry.reason), ())}
             nogood = self.resolve(nogood, entry.reason, key)
+            self.tally.clash(key, nogood)
 
     def blamed(self) -> frozenset[str]:
         """The packages of a proof that went back to the facts: ``used``, and what stood behind

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -26,11 +27,18 @@ def bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
-def is_exact(specifier: SpecifierSet) -> bool:
-    """Whether it names one version: ``==1.2`` or ``===x``, without a wildcard."""
+@lru_cache(maxsize=8192)
+def is_pin(specifier: str) -> bool:
+    """Whether ``specifier`` names one version: ``==1.2`` or ``===x``, without a wildcard."""
     return any(
-        spec.operator in ("==", "===") and not spec.version.endswith(".*") for spec in specifier
+        part.lstrip().startswith("==") and not part.rstrip().endswith(".*")
+        for part in specifier.split(",")
     )
+
+
+def is_exact(specifier: SpecifierSet) -> bool:
+    """See ``is_pin``."""
+    return is_pin(str(specifier))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from torchsolve.model.choice import KeptNeeds, NeedRow
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata
 from torchsolve.solve.keys import make_key
+from torchsolve.solve.masks import is_pin
 from torchsolve.wheel.metadata import requirement
 
 _NEEDS = "needs "
@@ -38,6 +39,14 @@ class Said(Protocol):
     def is_requirement(self) -> bool:
         """Whether there is one, without making it."""
 
+    @property
+    def specifier(self) -> str:
+        """Its specifier as text; empty where there is none."""
+
+    @property
+    def pins(self) -> bool:
+        """Whether it admits one version only, by its own words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:
@@ -51,6 +60,16 @@ class Stated:
         """See ``Said``."""
         return self.requirement is not None
 
+    @property
+    def specifier(self) -> str:
+        """See ``Said``."""
+        return str(self.requirement.specifier) if self.requirement is not None else ""
+
+    @property
+    def pins(self) -> bool:
+        """See ``Said``."""
+        return is_pin(self.specifier)
+
 
 @dataclass(frozen=True, slots=True)
 class PartOf:
@@ -60,6 +79,8 @@ class PartOf:
     name: str
     requirement: None = None
     is_requirement: bool = False
+    specifier: str = ""
+    pins: bool = True
 
     @property
     def evidence(self) -> Evidence:
@@ -100,6 +121,11 @@ class Need:
     def is_requirement(self) -> bool:
         """It is."""
         return True
+
+    @property
+    def pins(self) -> bool:
+        """See ``Said``."""
+        return is_pin(self.specifier)
 
     @property
     def _made(self) -> Declared:

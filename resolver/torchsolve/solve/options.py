@@ -21,7 +21,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from torchsolve.model.choice import Choice, Choices, Outline
+from torchsolve.model.choice import Choice, Choices, Outline, Refused
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.model.project import WheelFact
 from torchsolve.model.target import Target
@@ -142,6 +142,20 @@ class BestFiles:
             if best is not None:
                 found.append(Choice(best, _metadata_file(best, together)))
         return found
+
+    def refused(self, files: Iterable[IndexFile]) -> Refused:
+        """Versions above the oldest usable one whose every file asks for another Python."""
+        full = f"{self._target.python}.0"
+        rows: list[tuple[str, str]] = []
+        length = 0
+        known = sorted((f for f in files if _in_time(f, self._rules)), key=_version, reverse=True)
+        for version, group in groupby(known, _version):
+            asked = [file.requires_python or "" for file in group if file.yanked is None]
+            if asked and not any(python_allows(text, full) for text in asked):
+                rows.append((str(version), asked[0]))
+            elif asked:
+                length = len(rows)
+        return tuple(rows[:length])
 
 
 @lru_cache(maxsize=32)

@@ -334,11 +334,12 @@ class Problem:
         if requirement.url:
             self.shelf.add_direct(requirement, evidence.origin)
         extras = sorted({*asked.extras, *requirement.extras})
+        said = Stated(evidence, requirement)
         for key in (name, *(make_key(name, extra) for extra in extras)):
             package = self.package(key)
             direct = bool(requirement.url)
             mask = package.everything if direct else package.admitted(requirement.specifier)
-            yield Edge(key, mask, Stated(evidence, requirement), parent)
+            yield Edge(key, mask, said, parent)
 
     def prefetch(self, edges: Iterable[Edge]) -> None:
         """Read the metadata of the newest option that each edge admits, at once."""

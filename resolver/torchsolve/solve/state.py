@@ -34,23 +34,23 @@ class State:
     Attributes:
         decided: package → (level, whether it was a choice; else only one option was left).
         changed: packages whose domain shrank since nogoods were last looked at.
-        order: packages in the order in which they were met.
     """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._universe: dict[str, int] = {}
         self._domains: dict[str, int] = {}
+        self._absent: dict[str, int] = {}
         self._positions: dict[str, list[int]] = {}
         self.trail: list[Entry] = []
         self.decided: dict[str, tuple[int, bool]] = {}
         self.level = 0
         self.changed: list[str] = []
-        self.order: dict[str, int] = {}
 
     def absent(self, key: str) -> int:
         """The bit that stands for the package's absence."""
-        return 1 << len(self._problem.package(key).options)
+        self.domain(key)
+        return self._absent[key]
 
     def universe(self, key: str) -> int:
         """What the facts leave of a package."""
@@ -61,10 +61,10 @@ class State:
         """What is left of a package. Raises UnknownError when its page is out of reach."""
         found = self._domains.get(key)
         if found is None:
-            found = self._problem.bound(key) | self.absent(key)
+            absent = self._absent[key] = 1 << len(self._problem.package(key).options)
+            found = self._problem.bound(key) | absent
             self._universe[key] = self._domains[key] = found
             self._positions[key] = []
-            self.order[key] = len(self.order)
         return found
 
     def demand(self, key: str, mask: int) -> bool:
@@ -75,7 +75,7 @@ class State:
 
     def required(self, key: str) -> bool:
         """Whether the package cannot be absent any more."""
-        return not self.domain(key) & self.absent(key)
+        return not self.domain(key) & self._absent[key]
 
     def narrow(self, key: str, mask: int, reason: Nogood | None) -> None:
         """Shrink a domain to ``mask``; something of it must be left."""
@@ -91,6 +91,12 @@ class State:
     def satisfied(self, key: str, mask: int) -> bool:
         """Whether a term holds now."""
         return not self.domain(key) & ~mask
+
+    def first_level(self, key: str) -> int:
+        """The level at which a package was first asked for, or first lost an option."""
+        positions = self._positions[key]
+        entry = self.trail[positions[0]] if positions else None
+        return entry.level if entry is not None and entry.reason is not None else 0
 
     def satisfied_at(self, key: str, mask: int) -> int:
         """Trail position at which a term that holds first held; -1: it always did."""
