@@ -6,7 +6,7 @@ import ast
 
 from torchsolve.project.scan.ospath import is_absolute, path_attribute
 from torchsolve.project.scan.statements import Statements
-from torchsolve.project.scan.texts import any_entry, as_text, key_of
+from torchsolve.project.scan.texts import any_entry, as_text, key_of, value_of_key
 from torchsolve.project.scan.values import (
     MOST,
     AnyOf,
@@ -232,7 +232,7 @@ class Attributes(Statements):
             case ListValue(items=items, rest=rest):
                 return [*items, *([rest] if rest is not None else [])]
             case DictValue(items=items, rest=rest):
-                keys = [text(k) if isinstance(k, str) else Const(k) for k in items]
+                keys = map(value_of_key, items)
                 return [*keys, *([Unknown("key")] if rest is not None else [])]
             case Text() if value.parts:
                 known = value.literal

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from torchsolve.project.scan.texts import any_entry, any_rest, key_of, put
+from torchsolve.project.scan.texts import any_entry, any_rest, key_of, put, value_of_key
 from torchsolve.project.scan.values import (
     NONE,
-    Const,
     DictValue,
     ListValue,
-    Text,
     Unknown,
     Value,
     any_of,
+    list_of,
     marks_of,
     options,
-    text,
     with_marks,
 )
 
@@ -31,7 +29,7 @@ def list_method(owner: ListValue, name: str, args: list[Value]) -> Value:
             return NONE
         case "union":
             other = first if isinstance(first, ListValue) else ListValue([], Unknown())
-            return ListValue([*owner.items, *other.items], any_rest(owner, other), owner.kind)
+            return list_of([*owner.items, *other.items], any_rest(owner, other), owner.kind)
         case "copy":
             return ListValue(list(owner.items), owner.rest, owner.kind)
         case "pop":
@@ -54,8 +52,8 @@ def _members(owner: ListValue) -> list[Value]:
 
 def _extend(owner: ListValue, more: Value) -> None:
     if isinstance(more, ListValue):
-        owner.items.extend(more.items)
-        owner.rest = any_rest(owner, more)
+        both = list_of([*owner.items, *more.items], any_rest(owner, more))
+        owner.items[:], owner.rest = both.items, both.rest
     else:
         owner.rest = Unknown() if owner.rest is None else owner.rest
 
@@ -74,7 +72,7 @@ def dict_method(
         case "items":
             return _pairs(owner)
         case "keys":
-            return ListValue([_key(k) for k in owner.items], _rest_key(owner))
+            return ListValue([value_of_key(k) for k in owner.items], _rest_key(owner))
         case "values":
             return ListValue(list(owner.items.values()), owner.rest)
         case "copy":
@@ -99,15 +97,13 @@ def _get(owner: DictValue, args: list[Value]) -> Value:
 
 
 def _pairs(owner: DictValue) -> Value:
-    items: list[Value] = [ListValue([_key(k), v], kind="tuple") for k, v in owner.items.items()]
+    items: list[Value] = [
+        ListValue([value_of_key(k), v], kind="tuple") for k, v in owner.items.items()
+    ]
     rest: Value | None = None
     if owner.rest is not None:
         rest = ListValue([Unknown("key"), owner.rest], kind="tuple")
     return ListValue(items, rest)
-
-
-def _key(key: object) -> Value:
-    return text(key) if isinstance(key, str) else Const(key)
 
 
 def _rest_key(owner: DictValue) -> Value | None:
@@ -122,29 +118,3 @@ def _update(owner: DictValue, args: list[Value], keywords: dict[str, Value]) -> 
         else:
             owner.rest = owner.rest or Unknown()
     owner.items.update(keywords)
-
-
-def formatted(pattern: Text, args: list[Text], keywords: dict[str, Text]) -> list[Text] | None:
-    """The pieces of ``pattern.format(...)``; None where the pattern is not plain."""
-    from string import Formatter
-
-    known = pattern.literal
-    if known is None:
-        return None
-    pieces: list[Text] = []
-    place = 0
-    try:
-        parsed = list(Formatter().parse(known))
-    except ValueError:
-        return None
-    for word, name, _, _ in parsed:
-        pieces.append(text(word))
-        if name is None:
-            continue
-        key = name or str(place)
-        place += 1
-        value = args[int(key)] if key.isdigit() and int(key) < len(args) else keywords.get(key)
-        if value is None:
-            return None
-        pieces.append(value)
-    return pieces

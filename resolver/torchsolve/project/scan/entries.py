@@ -156,7 +156,7 @@ class Runner:
             if sizes * size <= most:
                 chosen.append(name)
                 sizes *= size
-        if chosen and machine.total < machine.bounds.total:
+        if chosen and not machine.is_spent(function):
             del machine.observations[start:]
             whole = machine.journal
             whole.undo()
@@ -286,11 +286,7 @@ class Runner:
             missing = any((file, line) not in seen for line in marked)
             if missing and (file, first) in machine.executed:
                 missing = any((file, line) not in seen for line in opening_lines(function.node))
-            if (
-                missing
-                and machine.total < machine.bounds.total
-                and len(machine.observations) < machine.bounds.observations
-            ):
+            if missing and not machine.is_spent(function):
                 start = len(machine.observations)
                 self._alone(function)
                 new = machine.observations[start:]

@@ -9,6 +9,7 @@ from itertools import product
 from torchsolve.project.scan import strings
 from torchsolve.project.scan.comparison import compared, negated
 from torchsolve.project.scan.comprehensions import Comprehensions, with_names
+from torchsolve.project.scan.formatting import filled, percent
 from torchsolve.project.scan.narrowing import asks_registry
 from torchsolve.project.scan.ospath import join_paths
 from torchsolve.project.scan.state import label_of
@@ -18,7 +19,6 @@ from torchsolve.project.scan.texts import (
     below,
     calculated,
     joined,
-    percent,
     put,
     sliced,
     spread,
@@ -41,6 +41,8 @@ from torchsolve.project.scan.values import (
     Unknown,
     Value,
     any_of,
+    constant,
+    list_of,
     marks_of,
     options,
     text,
@@ -60,8 +62,7 @@ class Expressions(Comprehensions):
         return found
 
     def _constant(self, node: ast.Constant, scope: Scope) -> Value:  # noqa: ARG002
-        value = node.value
-        return text(value) if isinstance(value, str) else Const(value)
+        return constant(node.value)
 
     def _name(self, node: ast.Name, scope: Scope) -> Value:
         return self.name(node.id, scope, node)
@@ -183,6 +184,8 @@ class Expressions(Comprehensions):
             if not (number is None or isinstance(number, int)):
                 return self.unknown()
             ends.append(number)
+        if ends[2] == 0:  # Python refuses it
+            return self.unknown()
         return any_of(sliced(value, slice(*ends)) for value in options(whole))
 
     # Displays
@@ -208,17 +211,24 @@ class Expressions(Comprehensions):
                 found.rest = known.rest if known and known.rest else found.rest
             else:
                 found.items.append(value)
-        return found
+        return list_of(found.items, found.rest, kind)
 
     def _formatted(self, node: ast.JoinedStr, scope: Scope) -> Value:
         pieces: list[tuple[Text, ...]] = []
         for value in node.values:
             if isinstance(value, ast.FormattedValue):
-                inner = self.eval(value.value, scope)
-                pieces.append(self.texts(inner, label_of(value.value)))
+                pieces.append(self._field(value, scope))
             elif isinstance(value, ast.Constant):
                 pieces.append((text(str(value.value)),))
         return joined(pieces, strings.concat)
+
+    def _field(self, node: ast.FormattedValue, scope: Scope) -> tuple[Text, ...]:
+        inner, label = self.eval(node.value, scope), label_of(node.value)
+        if node.format_spec is None and node.conversion in _AS_IT_IS:
+            return self.texts(inner, label)
+        spec = self.eval(node.format_spec, scope) if node.format_spec else text("")
+        form = spec.literal if isinstance(spec, Text) else None
+        return filled(inner, label, form, "" if node.conversion < 0 else chr(node.conversion))
 
     def texts(self, value: Value, label: str = "") -> tuple[Text, ...]:
         """A value as strings: each alternative, a hole where it is not known."""
@@ -245,7 +255,7 @@ class Expressions(Comprehensions):
             case ast.Add(), Unknown() | Called(), Text():
                 return strings.concat([as_text(a, labels[0]), b])
             case ast.Add(), ListValue(), ListValue():
-                return ListValue([*a.items, *b.items], any_rest(a, b), a.kind)
+                return list_of([*a.items, *b.items], any_rest(a, b), a.kind)
             case ast.Add(), ListValue(), _:
                 return ListValue([*a.items], any_rest(a, ListValue([], Unknown(labels[1]))), a.kind)
             case ast.Add(), _, ListValue():
@@ -253,7 +263,7 @@ class Expressions(Comprehensions):
             case ast.BitOr(), DictValue(), DictValue():
                 return DictValue(a.items | b.items, a.rest or b.rest)
             case ast.BitOr(), ListValue(), ListValue():
-                return ListValue([*a.items, *b.items], any_rest(a, b), a.kind)
+                return list_of([*a.items, *b.items], any_rest(a, b), a.kind)
             case ast.Mod(), Text(), _:
                 return percent(a, b)
             case _, Const(), Const():
@@ -339,6 +349,7 @@ _HOW: dict[type[ast.expr], str] = {
     ast.Yield: "_yield",
 }
 """Which method gives the value of an expression: a table is faster than a chain of tests."""
+_AS_IT_IS = (-1, ord("s"))
 _OF_MODULE = frozenset({"__file__", "__name__", "__package__"})
 _BUILTINS = frozenset(
     {

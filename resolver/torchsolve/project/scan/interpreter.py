@@ -67,6 +67,14 @@ class Interpreter(Sinks):
             self.total += self.steps
             self.steps, self.doubt = steps, doubt
 
+    def is_spent(self, function: FunctionValue) -> bool:
+        """Whether the bounds of all runs are met: a function that is left out for it is noted."""
+        many = len(self.observations) >= self.bounds.observations
+        spent = many or self.total >= self.bounds.total
+        if spent:
+            self.unfinished.append(f"{function.scope.file}:{function.node.lineno}")
+        return spent
+
     def close(self) -> None:
         """Let go of what was read: taken apart here, it goes at once, without a collection."""
         for scope in self.modules.values():

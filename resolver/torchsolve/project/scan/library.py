@@ -9,7 +9,8 @@ from itertools import product
 
 from torchsolve.project.scan import ospath, strings
 from torchsolve.project.scan.builtin import Builtins
-from torchsolve.project.scan.containers import formatted, list_method
+from torchsolve.project.scan.containers import list_method
+from torchsolve.project.scan.formatting import formatted
 from torchsolve.project.scan.parsed import from_config, split_url
 from torchsolve.project.scan.texts import joined
 from torchsolve.project.scan.values import (
@@ -371,10 +372,10 @@ class Library(Builtins):
         self, owner: Text, name: str, args: list[Value], keywords: dict[str, Value]
     ) -> Value:
         if name == "format":
-            words = [self.texts(a)[0] for a in args]
-            named = {k: self.texts(v)[0] for k, v in keywords.items()}
-            pieces = formatted(owner, words, named)
-            return strings.concat(pieces) if pieces is not None else hole("text")
+            return formatted(owner, args, keywords)
+        if name == "format_map" and args:
+            table = args[0].items if isinstance(args[0], DictValue) else {}
+            return formatted(owner, [], {str(k): v for k, v in table.items()})
         found = [
             strings.method(owner, name, list(combination))
             for combination in product(*(options(a) for a in args))

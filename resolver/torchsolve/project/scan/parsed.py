@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 import yaml
 
 from torchsolve.project.scan.values import (
-    Const,
     DictValue,
     ListValue,
     Text,
     Unknown,
     Value,
+    constant,
     hole,
     text,
 )
@@ -47,12 +47,21 @@ def from_config(path: str, data: bytes) -> Value | None:
     return None
 
 
-def from_json(value: object) -> Value:
-    """A value that a JSON file of the tree holds."""
-    if isinstance(value, str):
-        return text(value)
+def from_json(value: object, known: dict[int, Value] | None = None) -> Value:
+    """A value that a JSON or YAML file of the tree holds.
+
+    Args:
+        known: by identity; what YAML's anchors repeat, or put into itself, is one value.
+    """
+    known = {} if known is None else known
+    if id(value) in known:
+        return known[id(value)]
     if isinstance(value, list):
-        return ListValue([from_json(item) for item in value])
+        row = known[id(value)] = ListValue()
+        row.items.extend(from_json(item, known) for item in value)
+        return row
     if isinstance(value, dict):
-        return DictValue({key: from_json(item) for key, item in value.items()})
-    return Const(value)
+        table = known[id(value)] = DictValue()
+        table.items.update((key, from_json(item, known)) for key, item in value.items())
+        return table
+    return constant(value)

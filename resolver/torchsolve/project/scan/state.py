@@ -213,7 +213,7 @@ def label_of(node: ast.AST | None) -> str:
             return name
         case ast.Attribute(attr=name):
             return name
-        case ast.Subscript(slice=ast.Constant(value=str(name))):
+        case ast.Subscript(slice=ast.Constant(value=str(name))) if name.isprintable():
             return name
         case ast.Subscript(value=inner):
             return label_of(inner)

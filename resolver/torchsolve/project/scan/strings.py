@@ -22,6 +22,9 @@ from torchsolve.project.scan.values import (
 )
 
 _LIMIT = 20_000
+"""Characters of a string."""
+_OF_HOLE = 100
+"""What a hole counts for: a string with hundreds of them is no path."""
 _ASKED = frozenset(
     ["isdigit", "isalpha", "isalnum", "isdecimal", "isspace", "isupper", "islower", "isidentifier"]
 )
@@ -36,13 +39,10 @@ def concat(pieces: Sequence[Text]) -> Text:
         if piece.marks and piece.marks is not marks:
             marks = marks | piece.marks
         for part in piece.parts:
-            if isinstance(part, Hole):
-                parts.append(part)
-                continue
-            length += len(part)
+            length += len(part) if isinstance(part, str) else _OF_HOLE
             if length > _LIMIT:
                 return Text((Hole("long"),), frozenset().union(*(p.marks for p in pieces)))
-            if parts and isinstance(parts[-1], str):
+            if isinstance(part, str) and parts and isinstance(parts[-1], str):
                 parts[-1] += part
             else:
                 parts.append(part)
@@ -132,6 +132,8 @@ def truth(known: bool | None, marks: Marks = frozenset()) -> Value | None:
 def _affix(
     value: Text, args: Sequence[Value], ask: Callable[[Text, str], bool | None]
 ) -> Value | None:
+    if not args:
+        return None
     wanted = args[0]
     words = wanted.items if isinstance(wanted, ListValue) else [wanted]
     answers = [
@@ -271,7 +273,7 @@ def _more(value: Text, name: str, args: Sequence[Value]) -> Value | None:
             | "isidentifier"
         ):
             return _is(value, name)
-        case "encode" | "decode" | "expandtabs" | "format_map":
+        case "encode" | "decode":
             return value
         case "splitlines":
             known = value.literal

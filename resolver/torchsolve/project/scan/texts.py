@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from posixpath import commonprefix
 
-from torchsolve.project.scan import strings
 from torchsolve.project.scan.ospath import join_paths
 from torchsolve.project.scan.values import (
     MOST,
@@ -109,14 +108,14 @@ def put(found: DictValue, key: Value, value: Value) -> None:
         found.items[known] = value
 
 
-def key_of(key: Value) -> object:
-    """A key as Python has it; None where it is not known."""
+def key_of(key: Value, depth: int = 3) -> object:
+    """A key as Python has it; None where it is not known, or tuples lie deep in tuples."""
     if isinstance(key, Text):
         return key.literal
     if isinstance(key, Const) and isinstance(key.value, int | float | bool | bytes):
         return key.value
-    if isinstance(key, ListValue) and key.rest is None:
-        parts = tuple(key_of(item) for item in key.items)
+    if isinstance(key, ListValue) and key.rest is None and depth:
+        parts = tuple(key_of(item, depth - 1) for item in key.items)
         return None if None in parts else parts
     if isinstance(key, External | ClassValue | Instance):
         return key
@@ -129,6 +128,15 @@ def any_entry(owner: DictValue, marks: Marks) -> list[Value]:
     if others and any(kind == "rest" for kind, _ in marks):
         return others
     return [*(with_marks(value, marks) for value in owner.items.values()), *others]
+
+
+def value_of_key(key: object) -> Value:
+    """What ``key_of`` told, as a value again."""
+    if isinstance(key, External | ClassValue | Instance):
+        return key
+    if isinstance(key, tuple):
+        return ListValue([value_of_key(part) for part in key], kind="tuple")
+    return text(key) if isinstance(key, str) else Const(key)
 
 
 def spread(found: DictValue, inner: Value) -> None:
@@ -169,21 +177,6 @@ def _cuts_tail(parts: tuple[Part, ...], at: slice) -> bool:
     last = parts[-1] if parts else None
     inside = isinstance(at.stop, int) and isinstance(last, str) and -len(last) < at.stop < 0
     return inside and at.start is None and at.step is None
-
-
-def percent(pattern: Text, values: Value) -> Value:
-    """``pattern % values``."""
-    items = values.items if isinstance(values, ListValue) else [values]
-    known = pattern.literal
-    if known is None:
-        return hole("text")
-    pieces: list[Text] = []
-    rest = list(items)
-    for index, word in enumerate(known.split("%s")):
-        if index:
-            pieces.append(as_text(rest.pop(0)) if rest else hole("value"))
-        pieces.append(text(word))
-    return strings.concat(pieces)
 
 
 def calculated(op: ast.operator, a: Const, b: Const) -> Value:

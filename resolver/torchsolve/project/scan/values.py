@@ -7,7 +7,7 @@ stays a named hole in it. ``AnyOf`` is one of several values, in the order met.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ MOST = 64
 """Alternatives that are kept of one value."""
 
 _MOST_VAGUE = 6
+_LONGEST = 20_000
 
 Mark: TypeAlias = tuple[str, str]
 Marks: TypeAlias = frozenset[Mark]
@@ -256,6 +257,26 @@ def text(value: str, marks: Marks = NO_MARKS) -> Text:
     return Text((value,) if value else (), marks)
 
 
+_WIDEST = 64
+
+
+def constant(value: object) -> Value:
+    """A literal; what no path can hold is not known: a number too long to write, half a character.
+
+    The marks of the root and of the home directory are ours alone.
+    """
+    if isinstance(value, str):
+        return text(value) if _is_path_text(value) else Unknown("text")
+    wide = isinstance(value, int) and value.bit_length() > _WIDEST
+    return Unknown("number") if wide else Const(value)
+
+
+def _is_path_text(value: str) -> bool:
+    if ROOT in value or HOME in value:
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def hole(name: str, kind: str = "run", marks: Marks = NO_MARKS) -> Text:
     """A string of which nothing is known but a name for it."""
     return Text((Hole(name, kind),), marks)
@@ -301,6 +322,13 @@ def _vague(value: Value) -> object:
         plain = value.value is None or isinstance(value.value, bool)
         return None if plain else ("number", value.value)
     return (value.label, value.kind) if isinstance(value, Unknown) and not value.parts else None
+
+
+def list_of(items: Sequence[Value], rest: Value | None = None, kind: str = "list") -> ListValue:
+    """A list that was put together; what is past the bound is only known to be there."""
+    if len(items) > _LONGEST:
+        return ListValue(list(items[:_LONGEST]), rest if rest is not None else Unknown(), kind)
+    return ListValue(list(items), rest, kind)
 
 
 def marks_of(value: Value) -> Marks:
