@@ -492,3 +492,41 @@ def test_only_classes_of_characters_are_substituted(tmp_path: Path) -> None:
         ("models/lab-big-model", True),
         ("models/{text}", False),
     ]
+
+
+def test_a_folder_is_put_on_the_path_by_bare_names(tmp_path: Path) -> None:
+    (tmp_path / "kit" / "faces").mkdir(parents=True)
+    (tmp_path / "kit" / "__init__.py").write_text(
+        "import sys\nfrom os.path import abspath, dirname\n"
+        "here = dirname(abspath(__file__))\nsys.path.append(dirname(here) + '/kit')\n"
+    )
+    (tmp_path / "kit" / "blend.py").write_text("from faces import MODEL\n")
+    (tmp_path / "kit" / "faces" / "__init__.py").write_text(
+        "import os, torch, folder_paths\n"
+        "MODEL = torch.load(os.path.join(folder_paths.models_dir, 'face.pt'))\n"
+    )
+    (site,) = _sites(tmp_path, "from .kit import blend\n")
+    assert (site.path, site.reach) == ("models/face.pt", Reach.IMPORT)
+
+
+def test_what_a_listing_found_is_not_fetched_and_what_is_written_is_not_loaded(
+    tmp_path: Path,
+) -> None:
+    text = """
+        from huggingface_hub import hf_hub_download
+        from safetensors.torch import save_file
+        HOME = os.path.join(folder_paths.models_dir, 'kit')
+        NAMES = ['own/model.ckpt', *os.listdir(HOME)]
+    """
+    body = """
+        path = os.path.join(HOME, model)
+        if not os.path.isfile(path):
+            hf_hub_download('lab/kit', model, local_dir=HOME)
+        torch.load(path)
+        save_file({}, os.path.join(folder_paths.models_dir, 'out', 'new.safetensors'))
+    """
+    sites = _sites(tmp_path, dedent(text) + _node(body, combo="NAMES"))
+    assert [(s.mechanism, s.path) for s in sites] == [
+        (Mechanism.HF_HUB_DOWNLOAD, "models/kit/own/model.ckpt"),
+        (Mechanism.LOAD, "models/kit/{own/model.ckpt,{model}}"),
+    ]

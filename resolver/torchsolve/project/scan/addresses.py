@@ -115,6 +115,13 @@ class Addresses(Hub):
         if writes and args:
             self._written(args[0])
 
+    def saved(self, values: Args) -> None:
+        """Paths that the node writes to, by a function of another package."""
+        for value in values:
+            for option in options(value):
+                if isinstance(option, Text):
+                    self.extended.update(name for kind, name in option.marks if kind == "join")
+
     def _written(self, path: Value) -> None:
         """A text that the node writes itself is no model that somebody has to bring."""
         for option in self.texts(path):

@@ -171,7 +171,7 @@ def _steps(value: ast.expr, names: dict[str, ast.expr], depth: int) -> tuple[int
         case ast.Attribute(value=inner, attr="parent"):
             up, parts, of_file = _steps(inner, names, depth - 1)
             return up + 1, parts, of_file
-        case ast.Call(func=ast.Attribute(attr="dirname"), args=[inner]):
+        case ast.Call(func=ast.Attribute(attr="dirname") | ast.Name(id="dirname"), args=[inner]):
             up, parts, of_file = _steps(inner, names, depth - 1)
             return up + 1, parts, of_file
         case ast.BinOp(left=left, op=ast.Div() | ast.Add(), right=right):

@@ -205,10 +205,15 @@ class ModuleGraph:
             if path in found:
                 continue
             found[path] = by
-            self._extract(path)
-            self._roots.extend(r for r in self._edits[path] if r not in self._roots)
-            waiting.extend((target, path) for target in self._next(path, lazy))
+            self._learn_edits(path)
+            for target in [t for t in self._next(path, lazy) if t not in found]:
+                self._learn_edits(target)  # a package's own edit counts for what it imports next
+                waiting.append((target, path))
         return found
+
+    def _learn_edits(self, path: str) -> None:
+        self._extract(path)
+        self._roots.extend(root for root in self._edits[path] if root not in self._roots)
 
     def _next(self, path: str, lazy: bool) -> Iterator[str]:
         for statement in self._imports[path]:

@@ -23,6 +23,7 @@ _SESSIONS = frozenset(
     }
 )
 _CONFIGURED = ("mmpose.", "mmdet.", "mmseg.", "mmengine.", "mmaction.", "mmocr.")
+_WRITES = frozenset({"save", "save_file", "save_torch_file", "imwrite", "write_video"})
 _ASKS = frozenset({"get", "request", "stream"})
 _SHELL = frozenset(
     {
@@ -48,6 +49,8 @@ class Sinks(Openers):
             found = self.sink(name, args, keywords)
         if found is None:
             self.hand_on(name, args, keywords)
+            if name.rpartition(".")[2] in _WRITES:
+                self.saved([*args, *keywords.values()])
         return Called(name, tuple(args), keywords, self.line) if found is None else found
 
     def sink(self, name: str, args: Args, keywords: Keywords) -> Value | None:

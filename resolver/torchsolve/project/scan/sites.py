@@ -100,7 +100,7 @@ def _is_nothing(seen: Observation) -> bool:
 
 def _site(group: Group, tree: Tree) -> ModelSite | None:
     first = group.first
-    paths = _unsure([t for o in group.seen for t in _paths(o)])
+    paths = _fetched(first, _unsure([t for o in group.seen for t in _paths(o)]))
     repos = _unsure([t for o in group.seen for t in texts_of(o.repo)])
     urls = _unsure([t for o in group.seen for t in texts_of(o.url)])
     folder = any(o.folder for o in group.seen)
@@ -183,6 +183,12 @@ def _unsure(found: list[Text]) -> list[Text]:
     unique = list(dict.fromkeys(found))
     known = [t for t in unique if not _is_blank(t)]
     return known or unique
+
+
+def _fetched(first: Observation, found: list[Text]) -> list[Text]:
+    """Without what a listing has found on the disk: that is not fetched."""
+    known = [t for t in found if all(kind != "rest" for kind, _ in t.marks)]
+    return known if known and first.mechanism in DOWNLOADS else found
 
 
 def _is_blank(value: Text) -> bool:
