@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.client import IndexClient
 from torchsolve.model.package import DirectFile, IndexFile
 from torchsolve.model.trace import looked_at
+from torchsolve.model.values import dataclass, field, replace
 from torchsolve.project.options import ReadOptions
 from torchsolve.wheel.filename import WheelName, parse
 from torchsolve.wheel.metadata import check_identity

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from torchsolve.facts import Facts
 from torchsolve.index.client import IndexClient
@@ -19,6 +18,7 @@ from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Pin, Plan
 from torchsolve.model.progress import Progress
 from torchsolve.model.proof import Floor
+from torchsolve.model.values import replace
 from torchsolve.model.version import dotted_key
 from torchsolve.solve.context import Context
 from torchsolve.solve.strategy import resolve_in

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from torchsolve.index.settings import IndexSettings
 from torchsolve.index.sources import told, with_rows
 from torchsolve.model.project import IndexOption, ProjectFacts
 from torchsolve.model.uv_config import DEFAULT, EXTRA, LINKS
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
 from urllib.parse import unquote, urlsplit
@@ -29,6 +28,7 @@ from torchsolve.index.client import IndexClient
 from torchsolve.model.binary import Judgement, WheelBinary
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.model.target import Platform, Target
+from torchsolve.model.values import dataclass, replace
 from torchsolve.model.version import PythonVersion
 from torchsolve.wheel.archive import read_contents
 from torchsolve.wheel.binary import read_binaries

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -21,6 +20,7 @@ from torchsolve.index.client import IndexClient
 from torchsolve.model.binary import WheelBinary
 from torchsolve.model.link import LinkKind, Links
 from torchsolve.model.plan import Layer, Pin, Plan, SystemPackage
+from torchsolve.model.values import dataclass, replace
 from torchsolve.solve.options import is_compiled
 from torchsolve.solve.runtime import driver_minimum, gpu_coverage, system_packages
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -33,6 +32,7 @@ from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
 from torchsolve.model.target import CellId
 from torchsolve.model.trace import looked_at
+from torchsolve.model.values import replace
 from torchsolve.project.constraints import bounded
 from torchsolve.project.load import ReadOptions, load_all
 from torchsolve.solve.cells import plain_cells, refuse_unknown

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -23,6 +22,7 @@ from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import WheelVerdict
 from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Place, Proof
+from torchsolve.model.values import dataclass, field, replace
 from torchsolve.model.version import PythonVersion, dotted_key
 from torchsolve.solve.coverage import Jit, gpu_code, wheel_coverage
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import PurePosixPath
@@ -20,6 +19,7 @@ from torchsolve.facts import Facts
 from torchsolve.facts.conflicts import ModelRow
 from torchsolve.index.hub import Hub
 from torchsolve.model.project import HubRepository, ModelFile, WeightFile
+from torchsolve.model.values import dataclass, replace
 
 _AT_ONCE = 8
 _HEADS = 64

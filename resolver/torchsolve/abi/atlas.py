@@ -12,7 +12,6 @@ what needs those alone ``links`` at best; what needs a name of libc10_cuda or li
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -23,6 +22,7 @@ from torchsolve.abi.cuda_names import CudaNames, read_cuda_names
 from torchsolve.abi.name_table import NameTable, unpack
 from torchsolve.abi.table import NAMES, Build, columns_of, read_builds, read_sizes, sizes_of
 from torchsolve.errors import UsageError
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag
 from torchsolve.resources import share
 

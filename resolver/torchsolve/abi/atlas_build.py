@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
 from typing import IO, Protocol, TypeVar, cast
@@ -33,6 +32,7 @@ from torchsolve.abi.scratch import scratch
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.package import IndexFile
 from torchsolve.model.target import Platform, Target
+from torchsolve.model.values import dataclass, field
 from torchsolve.model.version import CudaTag, PythonVersion
 from torchsolve.wheel.filename import parse
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from packaging.version import Version
 
@@ -25,6 +24,7 @@ from torchsolve.abi.symbols import Wanted, depends_on_cxx11_abi, wanted
 from torchsolve.abi.view import AtlasView
 from torchsolve.facts.load import load_facts
 from torchsolve.model.binary import WheelBinary
+from torchsolve.model.values import dataclass
 
 _CUDART = re.compile(r"libcudart\.so\.(\d+)")
 # From this release on every build has the C++11 ABI: matrices/torch.toml, cxx11_abi.

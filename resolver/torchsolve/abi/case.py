@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from packaging.version import Version
 
@@ -12,6 +11,7 @@ from torchsolve.abi.host import Host
 from torchsolve.abi.symbols import Wanted
 from torchsolve.abi.view import NO_TORCH, AtlasView, ReleaseView
 from torchsolve.model.binary import Cause, ElfFile, Judgement
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from torchsolve.model.binary import ElfFile, WheelBinary
+from torchsolve.model.values import dataclass
 
 _DATA = re.compile(r"[^/]+\.data/(?:purelib|platlib)/")
 _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from packaging.version import Version
 
 from torchsolve.abi.table import check_schema
 from torchsolve.errors import UnknownError
+from torchsolve.model.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from torchsolve.abi.record import CudaRecord

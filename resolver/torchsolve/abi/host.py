@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from torchsolve.model.values import dataclass
 
 SYSTEM = re.compile(
     r"lib(c|m|pthread|dl|rt|util|resolv|nsl|anl|crypt|mvec)\.so\.\d+|ld-linux[-\w]*\.so\.\d+"

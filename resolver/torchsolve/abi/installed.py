@@ -8,7 +8,6 @@ atlas's, where it has the release.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from torchsolve.abi.preloads import preloads
 from torchsolve.abi.record import Facts
 from torchsolve.abi.view import ReleaseView
 from torchsolve.errors import UnknownError
+from torchsolve.model.values import dataclass
 
 _LIBRARIES = ("torch/lib/*.so*", "nvidia/**/lib/*.so*", "cusparselt/lib/*.so*")
 

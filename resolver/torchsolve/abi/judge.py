@@ -9,7 +9,6 @@ of dlopen(RTLD_NOW) over 13 releases.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from packaging.version import Version
 
@@ -35,6 +34,7 @@ from torchsolve.abi.versions import lacks
 from torchsolve.abi.view import AtlasView
 from torchsolve.facts.load import load_facts
 from torchsolve.model.binary import Cause, ElfFile, Judgement, WheelBinary
+from torchsolve.model.values import replace
 
 LOADS, LINKS, REFUTED, UNKNOWN, PURE = "loads", "links", "refuted", "unknown", "pure"
 _ORDER = (REFUTED, UNKNOWN, LINKS, LOADS)

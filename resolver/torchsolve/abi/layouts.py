@@ -6,7 +6,6 @@ Which differences matter to which file is data (``matrices/layouts.toml``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from packaging.version import Version
 
@@ -15,6 +14,7 @@ from torchsolve.abi.symbols import Wanted, looks_like_torch
 from torchsolve.abi.view import AtlasView, ReleaseView
 from torchsolve.facts.abi import LayoutRule, LayoutTable, LayoutUse
 from torchsolve.model.binary import ElfFile
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO
 
 from torchsolve.errors import UnknownError
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.elf_image import Image, Tag, dynamic_entries, read_image, string_at
 from torchsolve.wheel.elf_source import FileSource, Unreadable
 from torchsolve.wheel.elf_tables import Dynamic, string_table, symbol_count, version_needs

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
 from itertools import islice
 
 from torchsolve.abi.closure import Closure, Need, Siblings, closure, installed
@@ -22,6 +21,7 @@ from torchsolve.abi.versions import lacks
 from torchsolve.abi.view import ReleaseView
 from torchsolve.model.binary import ElfFile, WheelBinary, kin
 from torchsolve.model.link import LinkIssue, LinkKind, Links, SystemNeed
+from torchsolve.model.values import dataclass, field
 
 _EXTENSION = re.compile(r"\.(cpython-[^/]+|abi3|cp\d+t?[^/]*)\.so$")
 # Where the loader or the operating system keeps libraries; the rest is somebody's own folder.

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from torchsolve.abi.closure import Closure
 from torchsolve.abi.host import is_driver, is_system
 from torchsolve.abi.symbols import looks_like_torch
 from torchsolve.abi.system_names import exported, has_names_of
 from torchsolve.model.binary import Binding, Undefined, WheelBinary
+from torchsolve.model.values import dataclass
 
 _PYTHON = re.compile(r"_?Py[A-Z_]\w*")
 _DRIVER = re.compile(r"(cu|nv|Nv|NV)[A-Z]?\w+")

@@ -17,10 +17,10 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from torchsolve.errors import UnknownError
+from torchsolve.model.values import dataclass
 
 _MAGIC = b"torchsolve-names-1\n"
 _LENGTH = struct.Struct("<I")

@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from torchsolve.abi.library import Library, read_library
 from torchsolve.abi.lines import check_lines
 from torchsolve.abi.preloads import preloads
 from torchsolve.errors import UnknownError
+from torchsolve.model.values import dataclass
 
 _LIBRARY = re.compile(r"torch/lib/lib[^/]+\.so(?:\.\d+)*")
 _CUDA_LIBRARY = re.compile(r"nvidia/.*/?lib[^/]+\.so(?:\.\d+)*")

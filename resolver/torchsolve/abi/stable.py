@@ -10,13 +10,13 @@ first release of the atlas that exports all of them). There is no ceiling by pro
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from packaging.version import Version
 
 from torchsolve.abi.symbols import Wanted
 from torchsolve.abi.view import AtlasView
 from torchsolve.facts.load import load_facts
+from torchsolve.model.values import dataclass
 
 _SHIM = re.compile(r"_?(?:aoti_torch_|torch_)\w+")
 _ALLOWED = re.compile(r"5torch(?:6stable|10headeronly)")

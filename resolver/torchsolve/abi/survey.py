@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from packaging.version import Version
 
@@ -19,6 +18,7 @@ from torchsolve.abi.stable import Stable, stable
 from torchsolve.abi.symbols import depends_on_cxx11_abi, wanted
 from torchsolve.abi.view import AtlasView
 from torchsolve.model.binary import ElfFile, Judgement, WheelBinary
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import dotted_key
 
 # In a damaged file a version may be anything.

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from torchsolve.abi.host import is_system
 from torchsolve.abi.system_names import exported
 from torchsolve.model.binary import Binding, ElfFile, Undefined
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import dotted_key
 
 _NAMESPACES = r"(?:3c10|2at|5torch|6caffe2|4c10d)"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from packaging.version import Version
 
 from torchsolve.abi.name_table import pack, unpack
 from torchsolve.errors import UnknownError
+from torchsolve.model.values import dataclass, field
 from torchsolve.model.version import CudaTag
 
 BUILDS, NAMES, SIZES = "builds.json", "names.bin", "sizes.bin"

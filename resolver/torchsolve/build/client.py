@@ -10,11 +10,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from torchsolve.errors import UsageError
+from torchsolve.model.values import dataclass
 
 EngineName = Literal["auto", "docker", "podman"]
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from torchsolve.build.client import Client, EngineName, find_client
@@ -16,6 +15,7 @@ from torchsolve.emit.lock import plan_from_lock
 from torchsolve.emit.naming import image_tag
 from torchsolve.errors import BuildError, UsageError
 from torchsolve.model.outcome import Diagnosis
+from torchsolve.model.values import dataclass
 
 LOG = "build.log"
 OnLine = Callable[[str], None]

@@ -8,10 +8,10 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from torchsolve.errors import UsageError
+from torchsolve.model.values import dataclass
 from torchsolve.report.screen import UNBOUNDED, Screen, paint, visible
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from torchsolve.index.client import IndexClient
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import WheelBinary
 from torchsolve.model.package import DistMetadata, IndexFile
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

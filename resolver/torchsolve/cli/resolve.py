@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +15,7 @@ from torchsolve.config import Settings
 from torchsolve.errors import TorchsolveError
 from torchsolve.facts import facts
 from torchsolve.files import replace_file
+from torchsolve.model.values import replace
 
 if TYPE_CHECKING:
     from torchsolve.model.outcome import Resolution

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchsolve.model.target import CellId, Platform
+from torchsolve.model.values import dataclass, field
 from torchsolve.model.version import CudaTag, PythonVersion
 
 _AMD64 = Platform("linux/amd64")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from torchsolve.doctor.findings import Examined, Finding
 from torchsolve.doctor.log import explain
+from torchsolve.model.values import replace
 
 _SHOWN = 3
 

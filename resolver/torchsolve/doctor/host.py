@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from torchsolve.doctor.findings import Examined, Finding
 from torchsolve.errors import UsageError
 from torchsolve.facts import facts
 from torchsolve.model.engine import EngineFacts
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import dotted_key
 
 _DRIVER = re.compile(r"\b(\d{3}\.\d+(?:\.\d+)?)\b")

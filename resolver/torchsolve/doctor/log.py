@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from torchsolve.doctor.details import details
 from torchsolve.doctor.findings import Examined, Finding
 from torchsolve.facts import facts
 from torchsolve.model.failure import diagnosis_of, matches
+from torchsolve.model.values import dataclass
 from torchsolve.smoke.startup import read_log
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

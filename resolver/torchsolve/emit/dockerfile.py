@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
 from torchsolve.emit.escape import comment, slug
 from torchsolve.emit.naming import (
@@ -23,6 +22,7 @@ from torchsolve.emit.weight_layers import WeightLayer
 from torchsolve.facts import load_facts
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.plan import Pin, Plan, Strategy
+from torchsolve.model.values import dataclass
 
 _BUILT = (Part.SOURCE, Part.COMPILED, Part.GIT)
 _NO_ISOLATION = " --no-build-isolation"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from torchsolve.model.project import SourceLocation
+from torchsolve.model.values import dataclass
 
 Content = bytes | Path
 """A file's bytes, or the place to copy them from when ``write`` needs them."""

@@ -7,7 +7,6 @@ project brings gets the address that a stranger can fetch it from. ``portable`` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -21,6 +20,7 @@ from torchsolve.errors import UnknownError, UsageError
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import NodeSource, Pin, Plan
 from torchsolve.model.project import ComfyUI, SourceLocation
+from torchsolve.model.values import replace
 
 WHEELS = "context/wheels"
 NODES = "context/nodes"

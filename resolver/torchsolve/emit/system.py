@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torchsolve.emit.tools import Tools, tools
 from torchsolve.facts import load_facts
 from torchsolve.facts.images import OsRow
 from torchsolve.model.plan import Plan, Strategy
+from torchsolve.model.values import dataclass
 
 _HEADERS = ("-dev", "-devel")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 
+from torchsolve.model.values import dataclass
 from torchsolve.resources import share
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torchsolve.model.plan import Plan
 from torchsolve.model.project import ModelFile, WeightFile
+from torchsolve.model.values import dataclass
 
 # Bytes of one parameter, by the names of the safetensors format.
 _WIDTHS = {

@@ -6,7 +6,6 @@ Large files come first and alone, so that a small one that changes costs a small
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from torchsolve.emit.naming import comfyui_home, weight_home
 from torchsolve.emit.templates import render_template
@@ -14,6 +13,7 @@ from torchsolve.emit.weights import HUB_CACHE, Download, Repository, bakes_cache
 from torchsolve.errors import UnknownError
 from torchsolve.model.plan import Plan
 from torchsolve.model.project import ModelFile
+from torchsolve.model.values import dataclass
 
 LAYER_BYTES = 5 * 10**9
 """A file of this size or more is a layer of its own; smaller ones share layers up to it."""

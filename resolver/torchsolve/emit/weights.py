@@ -7,13 +7,13 @@ layers of the image. Nothing in either holds a token.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from torchsolve.emit.naming import comfyui_home, weight_home
 from torchsolve.emit.templates import render_template
 from torchsolve.model.plan import Plan, Strategy
 from torchsolve.model.project import ModelFile, WeightFile
+from torchsolve.model.values import dataclass
 
 HUB_CACHE = "<hf-cache>"
 _FOLDER_MECHANISMS = ("snapshot_download", "from_pretrained")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from torchsolve.errors import UsageError
 from torchsolve.extend.rows import NewRow, Value
 from torchsolve.facts.comfyui import ComfyRow
+from torchsolve.model.values import dataclass
 from torchsolve.project import git
 from torchsolve.project.gitdir import git_dir_of
 

@@ -9,13 +9,13 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import tomlkit
 
 from torchsolve.errors import UsageError
+from torchsolve.model.values import dataclass
 
 Value = str | bool | date | Sequence[Mapping[str, str | bool]]
 

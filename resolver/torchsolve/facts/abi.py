@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from packaging.version import Version
 
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 
 EFFECTS = ("refutes", "links")
 KINDS = ("class", "enum", "vtable")

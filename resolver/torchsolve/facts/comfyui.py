@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from torchsolve.errors import UsageError
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from packaging.specifiers import SpecifierSet
@@ -11,6 +10,7 @@ from packaging.version import Version
 
 from torchsolve.facts.table import Row, Table
 from torchsolve.facts.torch import codes
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag
 
 

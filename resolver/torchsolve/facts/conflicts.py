@@ -5,10 +5,9 @@ Tables: ``known_conflicts.toml``, ``build_failures.toml``, ``models.toml``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torchsolve.facts.names import pattern
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

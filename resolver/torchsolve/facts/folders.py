@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

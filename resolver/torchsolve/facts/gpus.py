@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from torchsolve.errors import UsageError
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import dotted_key
 
 _CAPABILITY = re.compile(r"(?:sm_?|compute_?)?(\d{1,2})\.?(\d)")

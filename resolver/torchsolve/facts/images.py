@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from torchsolve.errors import UsageError
 from torchsolve.facts.table import Row, Table
 from torchsolve.model.target import BaseImage
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import PythonVersion, dotted_key
 
 

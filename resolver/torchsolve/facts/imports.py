@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 
 KINDS = ("filename", "folder", "package", "page")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from torchsolve.facts.images import OsRow
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 from torchsolve.errors import UsageError
 from torchsolve.facts.kept import is_kept, parse_toml
+from torchsolve.model.values import dataclass, field
 
 T = TypeVar("T")
 _NAMES = ("id", "version", "name", "package", "capability", "soname", "repo", "isa", "cuda", "text")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from packaging.specifiers import SpecifierSet
@@ -10,6 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from torchsolve.facts.table import Row, Table
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag, PythonVersion
 
 

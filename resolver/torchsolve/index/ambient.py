@@ -14,7 +14,6 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -29,6 +28,7 @@ from torchsolve.model.uv_config import (
     option_row,
     uv_rows,
 )
+from torchsolve.model.values import dataclass, replace
 
 _TRUE = ("1", "true", "yes", "on")
 _UV_VARIABLES = (

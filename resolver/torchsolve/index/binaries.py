@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from torchsolve.index.ranges import RangeFile, RangesRefusedError
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.model.package import IndexFile
+from torchsolve.model.values import dataclass, replace
 from torchsolve.wheel.binary import (
     HEAD,
     binary_members,

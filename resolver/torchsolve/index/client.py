@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -33,6 +32,7 @@ from torchsolve.model.binary import WheelBinary
 from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
+from torchsolve.model.values import replace
 
 if TYPE_CHECKING:
     from torchsolve.index.binaries import BinaryReader

@@ -14,7 +14,6 @@ from __future__ import annotations
 import marshal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from threading import Lock
@@ -25,6 +24,7 @@ from packaging.utils import NormalizedName
 from torchsolve.index.cache import Cache, Entry, Stamp
 from torchsolve.index.chosen import choice_line, line_choice, page_remarks
 from torchsolve.model.choice import Choice, Choices, KeptNeeds
+from torchsolve.model.values import dataclass
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.credentials import Credentials, origin, redact
 from torchsolve.index.settings import IndexSettings
+from torchsolve.model.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -25,6 +24,7 @@ from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.http import Http, Response
 from torchsolve.index.safetensors import HEAD_LIMIT, parameters_of
 from torchsolve.model.project import HubRepository, WeightFile
+from torchsolve.model.values import replace
 
 _KIND = "hub"
 _ANSWER_LIMIT = 16 * 1024 * 1024

@@ -16,7 +16,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -30,6 +29,7 @@ from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.http import Response
 from torchsolve.index.page import short_url
 from torchsolve.model.package import PageFacts
+from torchsolve.model.values import dataclass, field, replace
 from torchsolve.wheel.filename import parse_sdist, variant_label
 
 ACCEPT = (

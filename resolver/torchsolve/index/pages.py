@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from functools import lru_cache, partial
 from hashlib import pbkdf2_hmac, sha256
 from pathlib import Path
@@ -26,6 +26,7 @@ from torchsolve.index.page import page_files
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.package import IndexPage
+from torchsolve.model.values import dataclass
 
 if TYPE_CHECKING:
     from torchsolve.index.listing import Listing

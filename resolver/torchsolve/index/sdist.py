@@ -16,7 +16,6 @@ import re
 import tomllib
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -26,6 +25,7 @@ from torchsolve.index.members import read_members
 from torchsolve.index.sections import Section, parse_requires_txt, requires_dist
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.metadata import build_metadata, parse_metadata, read_headers, usable
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.metadata import requirement
 
 _COMMENT = re.compile(r"(^|\s)#.*")

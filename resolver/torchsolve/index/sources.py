@@ -8,7 +8,6 @@ the default; an index that a row ties to one package serves that package alone a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 
@@ -16,6 +15,7 @@ from torchsolve.index.credentials import redact, split_auth
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.project import IndexOption
 from torchsolve.model.uv_config import DEFAULT, EXTRA, LINKS, NONE
+from torchsolve.model.values import replace
 
 
 def with_rows(base: IndexSettings, rows: Sequence[IndexOption]) -> IndexSettings:

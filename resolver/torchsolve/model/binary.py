@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+from torchsolve.model.values import dataclass
 
 _DIGITS = re.compile(r"\d+")
 

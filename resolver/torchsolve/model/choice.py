@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, overload
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from torchsolve.model.package import IndexFile, IndexPage, PageFacts
+from torchsolve.model.values import dataclass
 
 Outline = tuple[Version, bool]
 """A version, and whether it was yanked: what a specifier asks."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from torchsolve.model.values import dataclass
 
 PROBE_DIR = "/torchsolve-probe"
 """Where the files of a run lie inside the container."""

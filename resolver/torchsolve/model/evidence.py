@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+from torchsolve.model.values import dataclass, field
 
 
 class Strength(IntEnum):

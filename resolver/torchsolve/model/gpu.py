@@ -7,9 +7,9 @@ an ``a`` (that capability alone) or ``f`` (its family from that minor up).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from torchsolve.model.binary import Fatbin, GpuCode
+from torchsolve.model.values import dataclass
 
 _CODE = re.compile(r"(?:sm_|compute_)?(\d+?)\.?(\d)([af]?)")
 # Tegra parts share a major with desktop parts and are not covered by their code.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from packaging.version import Version
 
 from torchsolve.model.package import Declared
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag, PythonVersion
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from packaging.utils import NormalizedName
+
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

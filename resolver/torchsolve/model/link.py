@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+from torchsolve.model.values import dataclass
 
 # A builder's own folder, as against a build system's.
 _HOMES = ("/home/", "/root/", "/Users/")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torchsolve.model.claim import Checked
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, Plan
 from torchsolve.model.project import ProjectFacts
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from packaging.requirements import Requirement
@@ -10,6 +9,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from torchsolve.model.evidence import Evidence
+from torchsolve.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from torchsolve.model.claim import Checked
@@ -14,6 +13,7 @@ from torchsolve.model.package import IndexFile
 from torchsolve.model.project import ComfyUI, ModelFile, SourceLocation
 from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 from torchsolve.model.target import BaseImage, CellId
+from torchsolve.model.values import dataclass
 
 
 class WheelVerdict(Enum):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from packaging.version import Version
 
 from torchsolve.model.target import CellId
+from torchsolve.model.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -12,6 +11,7 @@ from torchsolve.model.install import Installer
 from torchsolve.model.models import ModelScan
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
+from torchsolve.model.values import dataclass, field
 
 
 class ProjectKind(Enum):

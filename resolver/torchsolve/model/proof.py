@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from packaging.version import Version
 
 from torchsolve.model.binary import WheelBinary
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import WheelVerdict
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag, dotted_key
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from packaging.markers import Environment
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.version import Version
 
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag, PythonVersion, dotted_key
 
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import total_ordering
+
+from torchsolve.model.values import dataclass
 
 _TAG = re.compile(r"cu(\d{2})(\d)")
 _DIGITS = 4300

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from torchsolve.errors import UsageError
 from torchsolve.model.models import ModelSite
 from torchsolve.model.project import ProjectFacts
+from torchsolve.model.values import replace
 from torchsolve.project.scan.render import braces
 
 # folder_paths.py: all of these count from base_path; what lies beside its own code does not.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from torchsolve.model.project import ProjectFacts
+from torchsolve.model.values import replace
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.requirements import DiskFiles, Reader
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
@@ -14,6 +13,7 @@ from torchsolve.model.models import ModelScan
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
 from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
+from torchsolve.model.values import dataclass
 from torchsolve.project import compiled, kept, kept_models
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.install.script import ScriptReader

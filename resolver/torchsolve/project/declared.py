@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from packaging.requirements import Requirement
@@ -13,6 +12,7 @@ from packaging.utils import canonicalize_name
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
+from torchsolve.model.values import dataclass
 from torchsolve.project import pyproject
 from torchsolve.project.requirements import LocalRequirement, Reader, RequirementSet, TreeFiles
 from torchsolve.wheel.filename import parse as parse_wheel_name

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from torchsolve.model.surface import Toolchain
+from torchsolve.model.values import dataclass
 from torchsolve.project.scan.needs import Need, Needs
 from torchsolve.project.tree import FolderTree, GitTree, Tree
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from torchsolve.model.values import dataclass, field
 
 # Longest first: the mark of UTF-16-LE begins that of UTF-32-LE.
 _MARKS = (

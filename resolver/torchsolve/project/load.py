@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchsolve.errors import UsageError
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation
 from torchsolve.model.trace import unwatched
+from torchsolve.model.values import replace
 from torchsolve.project import samples
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.reference import (

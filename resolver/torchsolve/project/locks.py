@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
@@ -24,6 +23,7 @@ from torchsolve.facts import load_facts
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import IndexOption, ProjectFacts, ProjectKind, SourceLocation
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.named import without_secrets
 from torchsolve.project.options import ReadOptions
 

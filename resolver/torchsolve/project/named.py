@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -15,6 +14,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import has_endless_number
 
 _URL = re.compile(r"(?:(?:git|hg|svn|bzr)\+)?[a-z][a-z0-9.-]*:(?://|/)", re.IGNORECASE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.scan.sources import Limits
 from torchsolve.project.scan.sources import parse as parsed
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from torchsolve.model.target import Platform
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.download import Download
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -13,6 +12,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import IndexOption
+from torchsolve.model.values import dataclass
 from torchsolve.project.named import Named, RequirementError, parse
 from torchsolve.project.uv_sources import UvSources
 from torchsolve.wheel.metadata import has_variant_marker

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from torchsolve.errors import UsageError
 from torchsolve.model.trace import looked_at
+from torchsolve.model.values import dataclass
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP = re.compile(r"[\w.-]+@[\w.-]+:(?!/)[^\s]+")

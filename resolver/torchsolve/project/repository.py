@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from torchsolve.errors import UsageError
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
+from torchsolve.model.values import dataclass, field, replace
 from torchsolve.project import node, pyproject, wheels
 from torchsolve.project.contents import ContentReader
 from torchsolve.project.declared import PYPROJECT, REQUIREMENTS, TreeRequirements

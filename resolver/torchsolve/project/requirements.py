@@ -10,7 +10,6 @@ import os
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urljoin
@@ -22,6 +21,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import IndexOption
 from torchsolve.model.trace import looked_at
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.download import Download, small
 from torchsolve.project.lines import Line, logical_lines
 from torchsolve.project.named import LocalPath, Named, RequirementError, parse, without_secrets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -13,6 +12,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
 from torchsolve.model.trace import looked_at
+from torchsolve.model.values import replace
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.requirements import DiskFiles, LocalRequirement, Reader, RequirementSet
 

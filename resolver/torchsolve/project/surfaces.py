@@ -7,12 +7,12 @@ import configparser
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from torchsolve.model.claim import Claim
 from torchsolve.model.surface import Surface, SurfaceKind, Trial
+from torchsolve.model.values import dataclass
 from torchsolve.project import compiled, tested
 from torchsolve.project.notes.read import claims_of
 from torchsolve.project.scan.sources import Sources

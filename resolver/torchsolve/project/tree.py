@@ -6,11 +6,11 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from torchsolve.errors import UsageError
+from torchsolve.model.values import dataclass
 from torchsolve.project import git
 
 _LINK = "120000"

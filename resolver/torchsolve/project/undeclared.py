@@ -8,7 +8,6 @@ and the index: the newest wheel of that name, looked into. Never by the name alo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from packaging.requirements import Requirement
@@ -18,6 +17,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
 from torchsolve.model.surface import OptionalImport
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.scan.needs import Need
 

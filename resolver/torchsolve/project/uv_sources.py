@@ -7,7 +7,6 @@ requirement then means the index's package of that name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from torchsolve.facts import load_facts
 from torchsolve.model.package import Declared
 from torchsolve.model.project import IndexOption
 from torchsolve.model.uv_config import DEFAULT, tables, uv_rows
+from torchsolve.model.values import dataclass, field, replace
 from torchsolve.project.named import without_secrets
 
 # The target is Linux; what else a marker asks is not known while a project is read.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from hashlib import file_digest
 from io import BufferedReader
 from pathlib import PurePosixPath
@@ -15,6 +14,7 @@ from torchsolve.errors import UsageError
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.model.project import WheelFact
 from torchsolve.model.target import Platform
+from torchsolve.model.values import dataclass, replace
 from torchsolve.project.tree import folder_of
 from torchsolve.wheel.archive import read_wheel
 from torchsolve.wheel.claims import claims

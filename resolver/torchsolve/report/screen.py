@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
+
+from torchsolve.model.values import dataclass
 
 UNBOUNDED = 10_000
 """The width of a pipe or a file: nothing is wrapped there."""

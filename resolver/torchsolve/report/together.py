@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +10,7 @@ from packaging.version import Version
 
 from torchsolve.inspection import WheelFindings
 from torchsolve.model.binary import Judgement
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import dotted_key
 from torchsolve.report.judged import carrying, judgement_json
 from torchsolve.report.screen import Block, Cell, Screen, row

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from torchsolve.emit.naming import comfyui_home
 from torchsolve.model.plan import Plan
+from torchsolve.model.values import dataclass
 
 INPUT = "input.json"
 PORT = 18188

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torchsolve.model.engine import PROBE_DIR, Engine, ImageConfig, Ran, RunRequ
 from torchsolve.model.outcome import CheckResult, SmokeReport
 from torchsolve.model.plan import Plan
 from torchsolve.model.progress import Progress
+from torchsolve.model.values import dataclass, field
 from torchsolve.resources import probe_files
 from torchsolve.smoke.inputs import INPUT, Probe, probes, python
 from torchsolve.smoke.observed import write_observed

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from torchsolve.emit.naming import project_home
 from torchsolve.model.outcome import CheckResult
 from torchsolve.model.plan import NodeSource, Plan
+from torchsolve.model.values import dataclass
 from torchsolve.smoke.probes.imports import GPU_WANTED
 
 _CANNOT = re.compile(r"^Cannot import (\S.*?) module for custom nodes: (.*)$", re.MULTILINE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 
 from packaging.requirements import Requirement
@@ -20,6 +19,7 @@ from torchsolve.errors import TorchsolveError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import Advice, Conflict, Plan, PlanVerdict
+from torchsolve.model.values import replace
 from torchsolve.model.version import CudaTag, PythonVersion
 from torchsolve.solve.context import Context
 from torchsolve.solve.hurry import TooLateError, hurried

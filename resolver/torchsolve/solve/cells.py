@@ -8,7 +8,6 @@ reading a wheel counts here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -23,6 +22,7 @@ from torchsolve.facts.torch import TorchBuild, TorchRelease
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.target import BaseImage, CellId, Target
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag, PythonVersion, dotted_key
 
 CPU = CudaTag("cpu")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.plan import Conflict
 from torchsolve.model.target import Target
+from torchsolve.model.values import replace
 from torchsolve.solve.engine import Answer, Infeasible, Solved
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.propagate import Step, steps_between, unusable_steps

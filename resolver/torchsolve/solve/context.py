@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from torchsolve.config import Settings
@@ -14,6 +13,7 @@ from torchsolve.model.preferences import Preferences
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.model.proof import Floor
 from torchsolve.model.target import CellId
+from torchsolve.model.values import dataclass, field
 from torchsolve.solve.engine import Engine
 from torchsolve.solve.packages import Pool
 from torchsolve.solve.sources import DirectReader, Index, Prover

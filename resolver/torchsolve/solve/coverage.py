@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from torchsolve.facts.gpus import DriverTable
 from torchsolve.facts.torch import TorchBuild
 from torchsolve.model.binary import GpuCode, WheelBinary, kin
 from torchsolve.model.gpu import Sm, coverage, covered
 from torchsolve.model.plan import GpuCoverage
+from torchsolve.model.values import dataclass, replace
 from torchsolve.model.version import dotted_key
 
 _WORST = ("missing", "partial", "unknown", "ptx", "native")

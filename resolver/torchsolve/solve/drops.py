@@ -7,11 +7,11 @@ requirement of the plan, already serves; and what ``--no-deps`` and ``--exclude`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
 from torchsolve.model.evidence import Evidence
+from torchsolve.model.values import dataclass
 from torchsolve.solve.needs import Need
 from torchsolve.solve.question import Rules
 

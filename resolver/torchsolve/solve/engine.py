@@ -6,9 +6,9 @@ read before the option is decided (``Problem.edges``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from torchsolve.model.values import dataclass
 from torchsolve.solve.problem import Problem
 
 

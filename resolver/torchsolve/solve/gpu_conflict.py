@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Advice, CellStatus, Conflict, Plan
+from torchsolve.model.values import replace
 from torchsolve.solve.context import Context
 from torchsolve.solve.search import Search
 

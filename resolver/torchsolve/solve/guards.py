@@ -6,7 +6,6 @@ Each guard gives the facts that cannot hold together in the cell, or None.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -20,6 +19,7 @@ from torchsolve.model.gpu import coverage
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import ProjectFacts, ProjectKind, WheelFact
 from torchsolve.model.target import Target
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag, dotted_key
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.coverage import Jit

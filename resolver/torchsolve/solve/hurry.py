@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
@@ -18,6 +17,7 @@ from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Place, Proof
 from torchsolve.model.target import CellId
+from torchsolve.model.values import dataclass, replace
 from torchsolve.model.version import PythonVersion
 from torchsolve.solve.context import Context
 from torchsolve.solve.sources import Index, Prover

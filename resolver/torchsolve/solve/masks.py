@@ -9,13 +9,13 @@ requirement of the project names lets all of that package in, an exact pin its w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from torchsolve.model.values import dataclass
 from torchsolve.solve.options import Option, outlines
 
 

@@ -8,7 +8,6 @@ evidence that states it, are made again only where somebody asks for them: an en
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from packaging.requirements import Requirement
@@ -17,6 +16,7 @@ from packaging.utils import NormalizedName
 from torchsolve.model.choice import KeptNeeds, NeedRow
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata
+from torchsolve.model.values import dataclass
 from torchsolve.solve.keys import make_key
 from torchsolve.solve.masks import is_pin
 from torchsolve.wheel.metadata import requirement

@@ -9,7 +9,6 @@ one file a version: the wheel with the best tag, then the highest build number, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import attrgetter
@@ -25,6 +24,7 @@ from torchsolve.model.choice import Choice, Choices, Outline, Refused
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.model.project import WheelFact
 from torchsolve.model.target import Target
+from torchsolve.model.values import dataclass
 from torchsolve.solve.question import Rules
 
 # torch's own index gives no times; the date of the cell's release (matrices/torch.toml) bounds it.

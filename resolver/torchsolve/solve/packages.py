@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import groupby
 
@@ -22,6 +21,7 @@ from torchsolve.model.choice import KeptNeeds, PageRemarks
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.target import Target
+from torchsolve.model.values import dataclass, field, replace
 from torchsolve.solve.keys import CUDA, PYTHON, make_key, split_key
 from torchsolve.solve.masks import NOTHING, OptIn, is_exact, specifier_mask
 from torchsolve.solve.needs import Told, keep

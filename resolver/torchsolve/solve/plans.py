@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
@@ -19,6 +18,7 @@ from torchsolve.model.plan import (
     Strategy,
     WheelVerdict,
 )
+from torchsolve.model.values import dataclass, replace
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.claims import claim_notes, node_sources, scripted, weights_of
 from torchsolve.solve.context import Context

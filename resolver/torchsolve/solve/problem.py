@@ -8,7 +8,6 @@ touch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -18,6 +17,7 @@ from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.plan import WheelVerdict
 from torchsolve.model.proof import Proof
+from torchsolve.model.values import dataclass
 from torchsolve.solve.drops import Drop, drop_all, find_drop
 from torchsolve.solve.keys import CUDA, PYTHON, make_key, split_key
 from torchsolve.solve.masks import bits

@@ -10,12 +10,12 @@ stand without the edges between them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.values import dataclass, replace
 from torchsolve.solve.keys import CUDA, PYTHON, split_key
 from torchsolve.solve.masks import bits
 from torchsolve.solve.packages import version_span

@@ -8,7 +8,6 @@ be chosen; that is how a conflict can name ``<python>`` or ``<glibc>`` beside re
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -22,6 +21,7 @@ from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Floor, Place
 from torchsolve.model.target import Target
+from torchsolve.model.values import dataclass, field
 from torchsolve.model.version import CudaTag, PythonVersion
 
 

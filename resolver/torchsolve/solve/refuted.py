@@ -10,9 +10,9 @@ the torch or the CUDA of its cell, those of the other cell are asked in their pl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from torchsolve.errors import UnknownError
+from torchsolve.model.values import dataclass, replace
 from torchsolve.solve.engine import Answer, Infeasible
 from torchsolve.solve.keys import CUDA
 from torchsolve.solve.question import Fact, Question

@@ -7,7 +7,6 @@ can and the torch index is out of reach, the cell is unknown.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 from torchsolve.errors import UnknownError
@@ -15,6 +14,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, Plan, PlanVerdict
 from torchsolve.model.target import CellId, Target
+from torchsolve.model.values import replace
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
 from torchsolve.solve.cells import Cell, catalogue, locked_first, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges

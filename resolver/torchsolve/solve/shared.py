@@ -9,12 +9,12 @@ bounds it where that can be.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from torchsolve.facts.imports import ImportName
+from torchsolve.model.values import dataclass, replace
 from torchsolve.solve.keys import split_key
 from torchsolve.solve.problem import Edge, Problem
 from torchsolve.solve.question import Fact, FactKind, Question

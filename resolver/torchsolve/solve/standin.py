@@ -8,10 +8,10 @@ libraries above all, does not: it belongs to the default index's tag and is left
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import Pin, Plan, PlanVerdict
+from torchsolve.model.values import replace
 
 
 def by_table(plan: Plan, family: Collection[str]) -> Plan:

@@ -10,8 +10,8 @@ the domain lies inside its bit set, and *dead* when they have nothing in common.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from torchsolve.model.values import dataclass
 from torchsolve.solve.problem import Problem
 
 Nogood = Mapping[str, int]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import CellStatus
 from torchsolve.model.project import ComfyUI
+from torchsolve.model.values import replace
 from torchsolve.solve.context import Context
 from torchsolve.solve.refuted import Refuted
 from torchsolve.solve.search import Search

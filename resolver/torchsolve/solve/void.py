@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from torchsolve.config import Settings
 from torchsolve.facts import Facts
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.plan import Conflict
+from torchsolve.model.values import replace
 from torchsolve.model.version import dotted_key
 from torchsolve.solve.cells import catalogue, torch_cells
 

@@ -13,7 +13,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 from torchsolve.errors import UsageError
 from torchsolve.model.package import DistMetadata
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.metadata import parse_metadata
 
 # METADATA, WHEEL or RECORD beyond this is an attack or a defect; RECORD of torch has 1.5 MB.

@@ -13,13 +13,13 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
 from torchsolve.model.binary import ElfFile, WheelBinary
+from torchsolve.model.values import replace
 from torchsolve.wheel import variant
 from torchsolve.wheel.archive import DAMAGE, not_a_wheel
 from torchsolve.wheel.elf import read_elf

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote
 
@@ -22,6 +21,7 @@ from packaging.version import Version
 from torchsolve.errors import UsageError
 from torchsolve.facts import facts
 from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag
 from torchsolve.wheel.filename import WheelName, parse
 

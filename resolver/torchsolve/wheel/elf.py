@@ -7,9 +7,9 @@ no torch wheel holds gives an ``ElfFile`` whose ``unread`` says why. Nothing is 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from torchsolve.model.binary import ElfFile, GpuCode
+from torchsolve.model.values import replace
 from torchsolve.wheel.elf_constants import is_of_torch, read_constants
 from torchsolve.wheel.elf_front import Entries, leading_entries
 from torchsolve.wheel.elf_image import (

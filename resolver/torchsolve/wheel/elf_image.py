@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.elf_source import Source, Unreadable
 
 MACHINES: Mapping[int, str] = {62: "x86_64", 183: "aarch64"}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, Protocol
+
+from torchsolve.model.values import dataclass
 
 CHUNK = 4 * 1024 * 1024
 

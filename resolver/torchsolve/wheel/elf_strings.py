@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.elf_source import Source, chunks
 
 _CHECK = re.compile(rb'torch/include/([!-!#-~]{1,200}?\.(?:h|hpp|cuh|inl))":(\d{1,6})[,\0 ]')

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from torchsolve.model.binary import Binding, Undefined, VersionNeed
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.elf_image import MACHINES, Image, Tag, string_at
 from torchsolve.wheel.elf_source import Unreadable
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from torchsolve.model.binary import Fatbin, GpuCode
+from torchsolve.model.values import dataclass, field
 from torchsolve.wheel.elf_image import Image, read_sections
 from torchsolve.wheel.elf_source import Source, Unreadable
 

@@ -6,7 +6,6 @@ In: a file name. Out: name, version, build and tags. Nothing is opened.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from packaging.tags import Tag
@@ -21,6 +20,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from torchsolve.errors import UsageError
+from torchsolve.model.values import dataclass
 
 _LABEL = re.compile(r"[0-9a-z_.]+")
 _PLATFORM = re.compile(r"any$|(many|musl)?linux|win|macosx|ios|android|emscripten|wasm|pyodide")

@@ -14,13 +14,13 @@ import re
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
 from torchsolve.errors import UsageError
 from torchsolve.model.binary import ElfFile, WheelBinary
 from torchsolve.model.package import DistMetadata
+from torchsolve.model.values import dataclass
 from torchsolve.wheel.binary import HEAD, may_be_binary, not_elf
 from torchsolve.wheel.elf import read_elf
 from torchsolve.wheel.elf_source import FileSource

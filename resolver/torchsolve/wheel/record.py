@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,6 +23,7 @@ from torchsolve.model.binary import (
     VersionNeed,
     WheelBinary,
 )
+from torchsolve.model.values import replace
 
 SCHEMA = "torchsolve.binary/1"
 SYSTEM_VERSIONS = ("GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_", "GOMP_", "OMP_")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.binary import WheelBinary
+from torchsolve.model.values import replace
 from torchsolve.resources import share
 from torchsolve.wheel.record import distil, dump_binary, load_binary
 

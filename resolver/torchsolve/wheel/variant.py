@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from torchsolve.model.evidence import Evidence, Strength
+from torchsolve.model.values import dataclass
 
 MEMBER = re.compile(r"[^/]+\.dist-info/variant\.json")
 # The label and a few properties; more is no such file.

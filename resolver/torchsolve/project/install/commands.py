@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from torchsolve.model.install import StepKind
+from torchsolve.model.values import dataclass
 from torchsolve.project.install.values import Open, text_of
 from torchsolve.project.stdlib import words
 

@@ -8,7 +8,6 @@ import posixpath
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -16,6 +15,7 @@ from packaging.utils import canonicalize_name
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.install import InstallStep, InstallTarget, Phase, Scripted, StepKind
 from torchsolve.model.package import Declared
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.distributions import alternatives_to
 from torchsolve.project.install import known
 from torchsolve.project.install.commands import Command

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.install.expressions import Expressions, Host, iterated, truth
 from torchsolve.project.install.values import (
     INSTALLED,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from packaging.specifiers import SpecifierSet
@@ -17,6 +16,7 @@ from torchsolve.model.claim import Checked, Claim, ClaimKind, Standing
 from torchsolve.model.models import ModelSite, Reach
 from torchsolve.model.plan import Plan
 from torchsolve.model.project import ModelFile, ProjectFacts, WheelFact
+from torchsolve.model.values import dataclass
 
 _PORT = "8188"  # ComfyUI's own, and that of the files that are written
 _Answer = tuple[Standing, str, str]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torchsolve.model.project import ModelFile
+from torchsolve.model.values import replace
 
 _OF_A_FOLDER = ("model.safetensors", "pytorch_model.bin", "config.json", "model_index.json")
 """Names that transformers and diffusers give the parts of a folder that they open as one:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from torchsolve.model.values import dataclass
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

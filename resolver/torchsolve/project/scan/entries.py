@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import product
 
+from torchsolve.model.values import dataclass, replace
 from torchsolve.project.scan.interest import opening_lines
 from torchsolve.project.scan.interpreter import Interpreter
 from torchsolve.project.scan.journal import Journal

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.scan.definitions import Definition, definitions_of
 from torchsolve.project.scan.discovery import discovered, loads_by_variable, path_edits
 from torchsolve.project.scan.imports import Import, imports_of

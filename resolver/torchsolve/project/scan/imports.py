@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from torchsolve.model.values import dataclass
 
 _COMFYUI = frozenset({"comfy", "folder_paths", "nodes", "server", "execution", "torch"})
 _FORGIVING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})

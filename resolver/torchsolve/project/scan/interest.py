@@ -6,7 +6,8 @@ import ast
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from torchsolve.model.values import dataclass, field
 
 _MARKS = re.compile(
     rb"hf_hub_download|snapshot_download|from_pretrained|load_(?:file|torch_file|checkpoint|url)"

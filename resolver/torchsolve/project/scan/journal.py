@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.scan.values import DictValue, Value
 
 Names: TypeAlias = MutableMapping[Any, Value]

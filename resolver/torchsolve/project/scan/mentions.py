@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from torchsolve.model.values import dataclass
 
 _NO_CODE = re.compile(
     rb'(?P<f>\b[rRbB]?[fF][rRbB]?)?(?P<long>"""|\'\'\')(?:[^\\]|\\.)*?(?P=long)'

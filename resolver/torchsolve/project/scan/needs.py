@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from torchsolve.model.values import dataclass
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.imports import Import
 from torchsolve.project.stdlib import is_standard

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from torchsolve.model.models import Mechanism
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.scan.values import Marks, Value
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from torchsolve.model.models import Mechanism
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.scan.observation import Caller, Observation
 from torchsolve.project.scan.render import undecided
 from torchsolve.project.scan.values import (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torchsolve.model.models import Choice, Mechanism, Reach
+from torchsolve.model.values import dataclass
 from torchsolve.project.scan.callers import Callers, Use
 from torchsolve.project.scan.hub import CUT_OUT
 from torchsolve.project.scan.observation import Observation

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from torchsolve.facts.load import load_facts
 from torchsolve.model.models import Choice, Mechanism, ModelScan, ModelSite, Reach
 from torchsolve.model.project import ModelFile
+from torchsolve.model.values import replace
 from torchsolve.project.scan.covered import without_covered
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.scan import Folders, scan_models

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from torchsolve.model.models import Mechanism, ModelSite
+from torchsolve.model.values import replace
 from torchsolve.project.scan.observation import Observation
 from torchsolve.project.scan.ospath import is_absolute
 from torchsolve.project.scan.placement import (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from torchsolve.model.models import ModelSite
+from torchsolve.model.values import replace
 
 _BEFORE = 3
 _AFTER = 6

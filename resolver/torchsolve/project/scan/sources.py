@@ -8,8 +8,8 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.tree import Tree
 
 _AT_ONCE = 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from torchsolve.model.values import dataclass, field
 from torchsolve.project.scan.graph import ModuleGraph
 from torchsolve.project.scan.journal import Journal
 from torchsolve.project.scan.observation import Guard, Observation
