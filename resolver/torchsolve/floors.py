@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torchsolve.facts import Facts
 from torchsolve.index.client import IndexClient
@@ -16,12 +17,14 @@ from torchsolve.model.evidence import Disagreement, Evidence, Strength
 from torchsolve.model.link import LinkIssue, LinkKind
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import Pin, Plan
-from torchsolve.model.progress import Progress
 from torchsolve.model.proof import Floor
 from torchsolve.model.values import replace
 from torchsolve.model.version import dotted_key
 from torchsolve.solve.context import Context
 from torchsolve.solve.strategy import resolve_in
+
+if TYPE_CHECKING:
+    from torchsolve.model.progress import Progress
 
 # Each round finds out a file that no round before had; lies come alone.
 _ROUNDS = 12

@@ -21,14 +21,12 @@ from torchsolve.facts.gpus import Gpu
 from torchsolve.floors import resolve_linked
 from torchsolve.index.client import IndexClient
 from torchsolve.index.credentials import split_auth
-from torchsolve.index.trust import ca_bundle_of_environment
 from torchsolve.indexes import find_indexes
 from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.claim import Claim, Standing
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.preferences import Preferences
-from torchsolve.model.progress import Progress
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
 from torchsolve.model.target import CellId
 from torchsolve.model.trace import looked_at
@@ -42,6 +40,7 @@ from torchsolve.solve.engine import Engine
 from torchsolve.solve.search import Search
 
 if TYPE_CHECKING:
+    from torchsolve.model.progress import Progress
     from torchsolve.proof import Proofs
 
 
@@ -265,6 +264,7 @@ def _builder(settings: Settings, tables: Facts, index: str | None) -> MetadataBu
         return None
     from torchsolve.build.docker import DockerEngine
     from torchsolve.build.metadata import ContainerBuilder
+    from torchsolve.index.trust import ca_bundle_of_environment
 
     cell = next(iter(plain_cells(tables, settings)), None)
     if cell is None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from torchsolve.model.target import Platform
 from torchsolve.model.values import dataclass, field
-from torchsolve.project.download import Download
+
+if TYPE_CHECKING:
+    from torchsolve.project.download import Download
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
 from packaging.utils import canonicalize_name
@@ -22,10 +22,12 @@ from torchsolve.model.package import Declared
 from torchsolve.model.project import IndexOption
 from torchsolve.model.trace import looked_at
 from torchsolve.model.values import dataclass, field
-from torchsolve.project.download import Download, small
 from torchsolve.project.lines import Line, logical_lines
 from torchsolve.project.named import LocalPath, Named, RequirementError, parse, without_secrets
 from torchsolve.wheel.metadata import has_variant_marker
+
+if TYPE_CHECKING:
+    from torchsolve.project.download import Download
 
 _INDEX_OPTIONS = {
     "index_url": "--index-url",
@@ -72,6 +74,8 @@ class DiskFiles:
     def read(self, path: str) -> bytes | None:
         """Bytes, or None where there is no such file. Raises what ``download`` raises."""
         if _ADDRESS.match(path):
+            from torchsolve.project.download import small
+
             return small(path, self.download)
         try:
             return Path(path).read_bytes()
