@@ -69,6 +69,14 @@ def test_a_witness_does_not_repeat_what_it_is_told() -> None:
     assert witness(problem, newest_b).endswith("chose otherwise for b")
 
 
+def test_a_plan_that_is_too_large_for_a_witness_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, answer = solve(WorldIndex({"a": {"1": []}, "b": {"1": []}}), question(["a", "b"]))
+    assert isinstance(answer, Solved)
+    monkeypatch.setattr("torchsolve.solve.witness._MOST_PINS", len(answer.picks) - 1)
+    said = f"{len(answer.picks)} packages are too many for it"
+    assert witness(problem, answer.picks).endswith(said)
+
+
 NAMES = ("a", "b", "c", "d")
 
 

@@ -92,6 +92,8 @@ _UNREAD = {
     "index-unreachable": "check the network and the index's URL, or --offline with a warm cache",
     "index-error": "try again later, or --offline with a warm cache",
     "offline-miss": "run it once without --offline, so that the cache holds it",
+    "index-too-large": "no index answers at such length: check the index's URL",
+    "cache-not-writable": "make room, or give another --cache-dir",
     "hash-mismatch": "the file is not the one that its index announces: try another index",
 }
 _AGAIN = "try again with the index in reach"

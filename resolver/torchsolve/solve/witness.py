@@ -7,6 +7,8 @@ from torchsolve.solve.problem import Problem
 from torchsolve.solve.resolvelib_engine import ResolvelibEngine
 
 _ROUNDS_A_PIN = 20
+# resolvelib keeps a copy of its state for each pin: 3,000 take 30 seconds and a gigabyte.
+_MOST_PINS = 1000
 
 
 def witness(problem: Problem, picks: dict[str, int]) -> str:
@@ -15,6 +17,8 @@ def witness(problem: Problem, picks: dict[str, int]) -> str:
     The plan was checked edge by edge before; a refusal here is a defect of one of the engines
     (resolvelib is known to have some on cyclic graphs), and worth a report.
     """
+    if len(picks) > _MOST_PINS:
+        return f"resolvelib was not asked as a witness: {len(picks)} packages are too many for it"
     engine = ResolvelibEngine(_ROUNDS_A_PIN * (len(picks) + 10), picks)
     answer = engine.solve(problem)
     if isinstance(answer, GaveUp):
