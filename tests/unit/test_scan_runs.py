@@ -454,12 +454,18 @@ def test_loaders_of_other_packages_and_their_paths(tmp_path: Path) -> None:
         init_model('pose.py', os.path.join(home, 'pose.pth'), device='cpu')
         cv2.dnn.readNetFromONNX(os.path.join(home, f"{'320x512'.split('x')[0]}.onnx"))
         cv2.dnn.readNet(os.path.join(home, str(int('512') * 2) + '.onnx'))
+        from gfpgan import GFPGANer
+        from realesrgan import RealESRGANer
+        GFPGANer(model_path=os.path.join(home, 'face.pth'), upscale=2)
+        RealESRGANer(4, os.path.join(home, 'x4.pth'))
     """
     assert _of(_sites(tmp_path, text), Mechanism.LIBRARY) == [
         ("models/kit/w.gguf", True),
         ("models/kit/pose.pth", True),
         ("models/kit/320.onnx", True),
         ("models/kit/1024.onnx", True),
+        ("models/kit/face.pth", True),
+        ("models/kit/x4.pth", True),
     ]
 
 
@@ -530,3 +536,16 @@ def test_what_a_listing_found_is_not_fetched_and_what_is_written_is_not_loaded(
         (Mechanism.HF_HUB_DOWNLOAD, "models/kit/own/model.ckpt"),
         (Mechanism.LOAD, "models/kit/{own/model.ckpt,{model}}"),
     ]
+
+
+def test_an_entry_of_a_combo_is_not_empty(tmp_path: Path) -> None:
+    text = """
+        def place(family, name=None):
+            if name:
+                return folder_paths.get_full_path(family, name)
+            return os.path.join(folder_paths.models_dir, family)
+
+    """
+    body = "torch.load(place('loras', model))"
+    sites = _sites(tmp_path, dedent(text) + _node(body, combo="os.listdir('loras')"))
+    assert _of(sites, Mechanism.LOAD) == [("models/loras/{model}", True)]

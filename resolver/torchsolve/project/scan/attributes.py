@@ -254,7 +254,7 @@ class Attributes(Statements):
             case Text() if _may_be_emptied(value):
                 return None
             case Text():
-                known = any(isinstance(p, str) for p in value.parts)
+                known = any(isinstance(p, str) for p in value.parts) or _is_chosen(value)
                 return True if known else (None if value.parts else False)
             case ListValue(items=items, rest=rest) | DictValue(items=items, rest=rest):
                 return True if items else (False if rest is None else None)
@@ -267,6 +267,11 @@ class Attributes(Statements):
                 return None
             case _:
                 return True
+
+
+def _is_chosen(value: Text) -> bool:
+    """An entry of a combo: there is one, whichever it is."""
+    return any(kind == "rest" for kind, _ in value.marks)
 
 
 def _may_be_emptied(value: Text) -> bool:

@@ -17,7 +17,7 @@ _MARKS = re.compile(
     rb"(?<!np.load\()(?<!umpy.load\()(?<!audio.load\()"
     rb"|safe_open|get_(?:full_path|filename_list|folder_paths)|add_model_folder_path"
     rb"|folder_names_and_paths|models_dir|requests\.|urlretrieve|urlopen|[dD]ownload"
-    rb"|readNet|\bLlama\(|init_(?:model|detector|segmentor|pose_model)\("
+    rb"|readNet|GFPGANer|ESRGANer|\bLlama\(|init_(?:model|detector|segmentor|pose_model)\("
     rb"|ClientSession|httpx\.|session\.(?:get|stream|request)\("
     rb"|torch\.hub|wget|InferenceSession|FaceAnalysis|YOLO|open_clip|cached_path|pipeline\("
     rb"|from_single_file|SentenceTransformer|WhisperModel|get_model\(|load_model|create_model"
@@ -97,6 +97,8 @@ def _opens(callee: ast.expr) -> bool:
         case ast.Attribute(value=ast.Name(id="torch"), attr="load"):
             return True
         case ast.Attribute(value=ast.Name(id="requests"), attr="get"):
+            return True
+        case ast.Attribute(value=ast.Name(id="gdown"), attr="download"):
             return True
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return name in _OPENING

@@ -109,12 +109,14 @@ def _place_of_path(name: str, last: str) -> int | None:
     """Which argument is the path, of a loader of another package; None for any other callable."""
     if name in _BY_PATH or (name.startswith("cv2.") and last.startswith("readNet")):
         return 0
-    return 1 if name.startswith(_CONFIGURED) and last.startswith("init_") else None
+    second = last == "RealESRGANer" or (name.startswith(_CONFIGURED) and last.startswith("init_"))
+    return 1 if second else None
 
 
 _BY_PATH = frozenset(
     {
         *("insightface.model_zoo.get_model", "spandrel.ModelLoader.load_from_file"),
+        *("gfpgan.GFPGANer", "gfpgan.utils.GFPGANer"),
         *("llama_cpp.Llama", "llama_cpp.llama.Llama", "onnx.load", "onnx.load_model"),
     }
 )
