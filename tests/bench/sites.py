@@ -29,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "resolver"))
 
-from torchsolve.model.models import ModelScan, ModelSite
+from torchsolve.model.models import ModelScan, ModelSite, Reach
 from torchsolve.project.gitdir import git_dir_of
 from torchsolve.project.scan.read import scan_tree
 from torchsolve.project.tree import FolderTree, GitTree, Tree
@@ -46,7 +46,7 @@ _SAME = {
     "load_torch_file": ("load", ""),
     "load_file": ("load", ""),
     "torch.load": ("load", ""),
-    "node_relative": ("load hardcoded bundled", ""),
+    "node_relative": ("load hardcoded bundled library", ""),
     "cwd_relative": ("hardcoded load snapshot_download", ""),
     "torch.hub": ("torch_hub", ""),
     "insightface": ("library", ""),
@@ -110,6 +110,8 @@ def same_path(truth: str, found: str) -> bool:
 def same_mechanism(truth: str, site: ModelSite) -> bool:
     """Whether the site is of the mechanism that the truth names."""
     names, api = _SAME.get(truth, (truth, ""))
+    if truth == "bundled" and site.reach is Reach.BUNDLED:
+        return True  # whatever opens the file that is shipped
     return site.mechanism.value in names.split() and (not api or site.api.endswith(f".{api}"))
 
 

@@ -36,10 +36,11 @@ class Addresses(Hub):
     def _target(self, folder: Value | None, file: Value | None, url: Value) -> Value:
         """``folder/file``, the file named as the address's last part where it has no name."""
         names = self.texts(file) if file is not None else tuple(map(url_name, self.texts(url)))
-        base = folder if folder is not None else self._torch_home("checkpoints")
+        base = folder if folder is not None else self.torch_home("checkpoints")
         return joined([self.texts(base, "folder"), names], ospath.join_paths)
 
-    def _torch_home(self, below: str = "") -> Value:
+    def torch_home(self, below: str = "") -> Value:
+        """The folder of ``torch.hub``, or what is below it."""
         known = self.environment.get("\x00torch-hub")
         home = self.environment.get("TORCH_HOME")
         if known is None and home is not None and not is_default(home):

@@ -213,7 +213,9 @@ class Attributes(Statements):
             return with_marks(value.items[known], marks)
         if known is not None:
             return value.rest if value.rest is not None else Unknown(str(known))
-        return any_of(any_entry(value, marks)) if value.items or value.rest else Unknown()
+        if not value.items and value.rest is None:
+            return Unknown()
+        return any_of(any_entry(value, key))
 
     def _element(self, items: list[Value], rest: Value | None, key: Value) -> Value:
         place = key.value if isinstance(key, Const) else None

@@ -200,8 +200,10 @@ class Binding(Expressions):
             value = Lazy(file, alias.name, Lazy(below, None) if below else None)
         elif below is not None:
             value = ModuleValue(below)
+        elif module:
+            value = self.attribute(External(module), alias.name)
         else:
-            value = External(f"{module}.{alias.name}" if module else alias.name)
+            value = External(alias.name)
         if below is not None and (file is None or file.endswith("__init__.py")):
             self.touch(below)
         self.store(alias.asname or alias.name, value, scope)

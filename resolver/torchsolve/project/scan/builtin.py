@@ -69,6 +69,8 @@ class Builtins(Callbacks):
                 return first
             case "int" if isinstance(first, Text) and (first.literal or "").isdecimal():
                 return Const(int((first.literal or "0")[:18]), first.marks)
+            case "int" if isinstance(first, Instance) and "value" in first.names:
+                return first.names["value"]  # of an IntEnum
             case _:
                 return Unknown(name)
 

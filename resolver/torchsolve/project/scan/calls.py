@@ -28,6 +28,7 @@ from torchsolve.project.scan.values import (
     any_of,
     options,
     text,
+    there,
     with_marks,
 )
 
@@ -40,16 +41,10 @@ _ARITHMETIC = frozenset(
 )
 _TELLING = frozenset(
     {
-        *("load", "hub", "dnn", "load_url", "load_state_dict_from_url", "download_url", "download"),
-        *(
-            "from_pretrained",
-            "get_full_path",
-            "model_zoo",
-            "jit",
-            "models_dir",
-            "get_filename_list",
-        ),
-        *("hf_hub_download", "snapshot_download", "load_torch_file", "load_file"),
+        *("load", "hub", "dnn", "get_dir", "load_url", "load_state_dict_from_url", "download_url"),
+        *("download", "from_pretrained", "get_full_path", "model_zoo", "jit", "models_dir"),
+        *("get_filename_list", "hf_hub_download", "snapshot_download", "load_torch_file"),
+        *("load_file", "shape_predictor"),
     }
 )
 
@@ -66,7 +61,7 @@ class Calls(Attributes):
             owner, name = self.eval(node.func.value, scope), node.func.attr
             self._at(node)
             if type(owner) is AnyOf:
-                each = owner.options[:MOST]
+                each = there(owner)[:MOST]
                 found = any_of(self.call_method(v, name, args, keywords, node) for v in each)
             else:
                 found = self.call_method(owner, name, args, keywords, node)
@@ -285,12 +280,11 @@ class Calls(Attributes):
         spec = function.node.args
         pairs = list(zip(reversed(names), reversed(spec.defaults), strict=False))
         pairs += [(a.arg, d) for a, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d]
-        alone = self.entry == "alone" and not self.frames
+        alone = self.entry in ("alone", "untaken") and not self.frames
         for name, default in pairs:
             if name not in scope.names:
                 value = self.eval(default, function.scope)
-                unsaid = alone and (value == NONE or value == text(""))
-                scope.names[name] = Unknown(name) if unsaid else value
+                scope.names[name] = Unknown(name) if alone and _is_switch(value) else value
         for name in (*names, *(a.arg for a in spec.kwonlyargs)):
             scope.names.setdefault(name, Unknown(name))
 
@@ -321,6 +315,8 @@ class Calls(Attributes):
             )
             if (self.foreign_base(cls) or "").startswith("comfy."):
                 self._kept_by_base(found, method, args, keywords)
+        elif method is None and (base := self.foreign_base(cls)) is not None:
+            self.external(base, args, keywords)
         return found
 
     def _kept_by_base(
@@ -362,6 +358,12 @@ def _spread(value: Value) -> dict[str, Value]:
             if isinstance(name, str):
                 found[name] = any_of([found[name], inner]) if name in found else inner
     return found
+
+
+def _is_switch(value: Value) -> bool:
+    """A default that callers as a rule replace: None, a flag, an empty text."""
+    is_flag = isinstance(value, Const) and isinstance(value.value, bool)
+    return is_flag or value == NONE or value == text("")
 
 
 def _key(value: Value) -> object:

@@ -9,6 +9,7 @@ from torchsolve.project.scan.values import (
     Const,
     DictValue,
     External,
+    Instance,
     ListValue,
     PathValue,
     Text,
@@ -56,6 +57,8 @@ def equal(a: Value, b: Value) -> bool | None:
             return a.name == b.name or None
         case (Text(), Const()) | (Const(), Text()):
             return False
+        case Instance(), Instance() if "name" in a.names and "name" in b.names:
+            return a.cls is b.cls and equal(a.names["name"], b.names["name"])  # members of an Enum
         case _:
             return True if a is b else None
 

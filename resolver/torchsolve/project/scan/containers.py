@@ -93,7 +93,7 @@ def _get(owner: DictValue, args: list[Value]) -> Value:
         return with_marks(owner.items[known], marks)
     if known is not None:
         return any_of([owner.rest, default]) if owner.rest is not None else default
-    return any_of([*any_entry(owner, marks), default])
+    return any_of([*any_entry(owner, key), default])
 
 
 def _pairs(owner: DictValue) -> Value:

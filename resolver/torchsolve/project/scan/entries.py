@@ -156,16 +156,18 @@ class Runner:
             if sizes * size <= most:
                 chosen.append(name)
                 sizes *= size
+        whole = machine.journal
+        whole.undo()
         if chosen and not machine.is_spent(function):
             del machine.observations[start:]
-            whole = machine.journal
-            whole.undo()
             for combination in product(*(options(values[n]) for n in chosen)):
                 picked = values | dict(zip(chosen, combination, strict=True))
                 machine.journal = Journal()
                 self._run(function, owner, picked)
                 machine.journal.undo()
-            whole.redo()
+            met = {_line(o) for o in machine.observations[start:]}
+            machine.observations += [o for o in seen if _line(o) not in met]
+        whole.redo()
         self._wire(cls, result, wires)
 
     def _run(self, function: FunctionValue, owner: Value, values: dict[str, Value]) -> Value:
@@ -276,21 +278,27 @@ class Runner:
     # What no run has met
 
     def leftovers(self, file: str, seen: set[tuple[str, int]]) -> None:
-        """Run the functions of a module whose lines were not met: alone, with their defaults."""
+        """Run the functions of a module whose lines were not met: alone, with their defaults.
+
+        Of one that did run, for the branches that it did not take: only they count.
+        """
         machine = self.machine
         lines = machine.graph.marks(file)
-        machine.entry = "alone"
         scope = machine.module(file)
         for function, first, last in list(_defined(scope, machine)):
-            marked = lines[bisect_left(lines, first) : bisect_right(lines, last)]
-            missing = any((file, line) not in seen for line in marked)
-            if missing and (file, first) in machine.executed:
-                missing = any((file, line) not in seen for line in opening_lines(function.node))
+            ran = (file, first) in machine.executed
+            marked = opening_lines(function.node) if ran else _between(lines, first, last)
+            missing = {(file, line) for line in marked} - seen
             if missing and not machine.is_spent(function):
+                machine.entry = "untaken" if ran else "alone"
                 start = len(machine.observations)
                 self._alone(function)
                 new = machine.observations[start:]
-                seen.update((c.file, c.line) for o in new for c in o.chain[:1])
+                if ran:
+                    new = [o for o in new if missing & {(c.file, c.line) for c in o.chain}]
+                    machine.observations[start:] = new
+                seen.update((c.file, c.line) for o in new for c in o.chain)
+        machine.entry = "alone"
         self._main(file, scope)
 
     def _alone(self, function: FunctionValue) -> None:
@@ -360,6 +368,10 @@ def _choices(seen: list[Observation], machine: Interpreter) -> list[str]:
     return list(dict.fromkeys([*found, *(machine.split_on if several else ())]))
 
 
+def _line(seen: Observation) -> tuple[str, int]:
+    return (seen.chain[0].file, seen.chain[0].line) if seen.chain else ("", 0)
+
+
 def _carries(value: Value) -> bool:
     return any(isinstance(o, Instance | DictValue | ListValue | Text) for o in options(value))
 
@@ -374,6 +386,10 @@ def _defined(scope: Scope, machine: Interpreter) -> Iterator[tuple[FunctionValue
             for value in list(cls.names.values()):
                 if isinstance(value, FunctionValue):
                     yield from _lines(value)
+
+
+def _between(lines: tuple[int, ...], first: int, last: int) -> tuple[int, ...]:
+    return lines[bisect_left(lines, first) : bisect_right(lines, last)]
 
 
 def _lines(value: FunctionValue) -> Iterator[tuple[FunctionValue, int, int]]:

@@ -46,6 +46,7 @@ from torchsolve.project.scan.values import (
     marks_of,
     options,
     text,
+    there,
 )
 
 
@@ -107,7 +108,7 @@ class Expressions(Comprehensions):
             return self._of_file(name, scope.file)
         found = self._lookup(name, scope)
         if found is None:
-            return External(f"builtins.{name}") if name in _BUILTINS else self.unknown(node)
+            return self._unbound(name, node)
         return self.loaded(found) if type(found) is Lazy else found
 
     def _of_file(self, name: str, file: str) -> Value:
@@ -115,6 +116,12 @@ class Expressions(Comprehensions):
             return text(f"{self.home}/{file}")
         dotted = self.dotted(file)
         return text(dotted if name == "__name__" else dotted.rpartition(".")[0])
+
+    def _unbound(self, name: str, node: ast.expr | None) -> Value:
+        """A name that nothing binds: of the language, or out of somebody's ``import *``."""
+        if name in _BUILTINS:
+            return External(f"builtins.{name}")
+        return External(name) if name in _TOPS else self.unknown(node)
 
     def _lookup(self, name: str, scope: Scope) -> Value | None:
         here: Scope | None = scope
@@ -158,7 +165,7 @@ class Expressions(Comprehensions):
     def _attribute_of(self, node: ast.Attribute, scope: Scope) -> Value:
         owner, name = self.eval(node.value, scope), node.attr
         if type(owner) is AnyOf:
-            found = any_of(self.attribute(v, name) for v in owner.options)
+            found = any_of(self.attribute(v, name) for v in there(owner))
         else:
             found = self.attribute(owner, name)
         if isinstance(found, Unknown) and not found.label:
@@ -170,7 +177,7 @@ class Expressions(Comprehensions):
         if isinstance(key, ast.Slice):
             return self._slice(whole, key, scope)
         wanted = self.eval(key, scope)
-        pairs = _pairs(whole, wanted)[:MOST]
+        pairs = _pairs(any_of(there(whole)), wanted)[:MOST]
         found = any_of(self.item(value, at) for value, at in pairs)
         if isinstance(found, Unknown) and not found.label:
             found.label = label_of(node)
@@ -274,17 +281,17 @@ class Expressions(Comprehensions):
     def _boolean(self, node: ast.BoolOp, scope: Scope) -> Value:
         found: list[Value] = []
         stop = isinstance(node.op, ast.Or)
+        doubtful = False
         for operand in node.values[:-1]:
-            for option in options(self.eval(operand, scope)):
-                known = self.truth(option)
-                if known is stop or (known is None and stop):
-                    found.append(option)
-            if found and all(self.truth(v) is stop for v in found):
+            answers = [(o, self.truth(o)) for o in options(self.eval(operand, scope))]
+            found += [o for o, known in answers if known is stop or (known is None and stop)]
+            if all(known is stop for _, known in answers):
                 return any_of(found)
-            if found and stop and not any(self.truth(v) is None for v in found):
-                break
+            doubtful |= any(known is None for _, known in answers)
         last = self.eval(node.values[-1], scope)
-        return any_of([*found, last]) if stop else (any_of([*found, last]) if found else last)
+        if doubtful and not stop and isinstance(last, Const):
+            return Unknown()  # what nobody knows may be false, whatever stands behind it
+        return any_of([*found, last])
 
     def _choice(self, node: ast.IfExp, scope: Scope) -> Value:
         found: list[Value] = []
@@ -351,6 +358,9 @@ _HOW: dict[type[ast.expr], str] = {
 """Which method gives the value of an expression: a table is faster than a chain of tests."""
 _AS_IT_IS = (-1, ord("s"))
 _OF_MODULE = frozenset({"__file__", "__name__", "__package__"})
+_TOPS = frozenset(
+    {"folder_paths", "torch", "open_clip", "transformers", "diffusers", "safetensors"}
+)
 _BUILTINS = frozenset(
     {
         *("str", "int", "float", "bool", "list", "tuple", "dict", "set", "frozenset", "len"),

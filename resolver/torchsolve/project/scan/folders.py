@@ -255,6 +255,8 @@ class Folders(Library):
             return stored if stored is not None else Unknown(known or "env", "env")
         if name == "sys.modules":
             return Unknown("module")
+        if name.endswith("_registry"):
+            return External(name)  # whichever of its entries: they are called alike
         return Unknown()
 
     def _registered(self, category: Value, default: Value | None) -> Value:

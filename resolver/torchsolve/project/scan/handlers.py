@@ -15,7 +15,7 @@ def never(node: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> bool:
     One for any error counts only where the body asks ``folder_paths`` for a place: it is for
     running outside of ComfyUI.
     """
-    if not of_imports(handler):
+    if not of_imports(handler, node.body):
         return _places_only(node.body)
     names = [n for s in node.body if isinstance(s, ast.Import | ast.ImportFrom) for n in _tops(s)]
     return bool(names) and all(
@@ -33,8 +33,10 @@ def _places_only(body: list[ast.stmt]) -> bool:
     )
 
 
-def of_imports(handler: ast.ExceptHandler) -> bool:
-    """Whether it is for an import that fails, and for nothing else."""
+def of_imports(handler: ast.ExceptHandler, body: list[ast.stmt]) -> bool:
+    """Whether it is for an import that fails: by its type, or as nothing else may fail."""
+    if all(isinstance(s, ast.Import | ast.ImportFrom) for s in body):
+        return True
     match handler.type:
         case ast.Name(id=name):
             return name in _IMPORT_ERRORS

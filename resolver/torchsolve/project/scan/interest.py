@@ -22,32 +22,31 @@ _MARKS = re.compile(
     rb"|torch\.hub|wget|InferenceSession|FaceAnalysis|YOLO|open_clip|cached_path|pipeline\("
     rb"|from_single_file|SentenceTransformer|WhisperModel|get_model\(|load_model|create_model"
     rb"|load_(?:state_dict_from_url|lora_weights|ip_adapter|textual_inversion|unet|clip)"
-    rb"|load_(?:diffusion_model|controlnet)|__file__|hf://"
+    rb"|load_(?:diffusion_model|controlnet|from_file)|__file__|hf://"
+    rb"|dlib\.|readNet|Face(?:DetectorYN|RecognizerSF)|model_asset_path|joblib\.|Llama\("
+    rb"|sam_model_registry|build_sam|(?:GFPGAN|RealESRGAN)er\("
 )
 _STEMS = tuple(
     b"hf_hub_download snapshot_download from_ load_ GGUFReader .load( safe_open get_ "
     b"add_model_folder_path folder_names_and_paths models_dir requests. urlretrieve urlopen "
     b"download Download torch.hub wget InferenceSession FaceAnalysis YOLO open_clip cached_path "
-    b"pipeline( SentenceTransformer WhisperModel create_model __file__ hf://".split()
+    b"pipeline( SentenceTransformer WhisperModel create_model __file__ hf:// dlib. readNet "
+    b"FaceDetectorYN FaceRecognizerSF model_asset_path joblib. Llama( sam_model_registry "
+    b"build_sam GFPGANer( RealESRGANer(".split()
 )
 """How the names begin: looking for each is four times as fast as the pattern over all."""
 _OPENING = frozenset(
-    [
-        "hf_hub_download",
-        "snapshot_download",
-        "load_file",
-        "load_torch_file",
-        "safe_open",
-        "from_pretrained",
-        "load_file_from_url",
-        "load_state_dict_from_url",
-        "download_url_to_file",
-        "urlretrieve",
-        "InferenceSession",
-        "FaceAnalysis",
-        "from_single_file",
-    ]
+    {
+        *("hf_hub_download", "snapshot_download", "load_file", "load_torch_file", "safe_open"),
+        *("from_pretrained", "load_file_from_url", "load_state_dict_from_url", "load_url"),
+        *("download_url_to_file", "urlretrieve", "InferenceSession", "FaceAnalysis", "YOLO"),
+        *("from_single_file", "get_full_path"),
+    }
 )
+_BOUND = re.compile(
+    rb"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]*)?=(?!=)([^\n]*(?:\([ \t]*\n[^\n]*)?)", re.MULTILINE
+)
+_PLACE = re.compile(rb"__file__|models_dir|get_folder_paths")
 _NODES = re.compile(rb"INPUT_TYPES|define_schema|os\.environ")
 
 
@@ -55,13 +54,26 @@ def mark_lines(data: bytes) -> tuple[int, ...]:
     """Lines with a name that may handle a model; a text without any opens none by itself."""
     found: list[int] = []
     line, start = 1, 0
-    for place in sorted(place for stem in _STEMS for place in _places(data, stem)):
-        if _MARKS.match(data, place):
-            line += data.count(b"\n", start, place)
-            start = place
-            if not found or found[-1] != line:
-                found.append(line)
+    marked = (p for stem in _STEMS for p in _places(data, stem) if _MARKS.match(data, p))
+    for place in sorted((*marked, *_named_folders(data))):
+        line += data.count(b"\n", start, place)
+        start = place
+        if not found or found[-1] != line:
+            found.append(line)
     return tuple(found)
+
+
+def _named_folders(data: bytes) -> list[int]:
+    """Where a module uses a name of its own for the node's folder, the models', or one below."""
+    names: list[bytes] = []
+    for match in _BOUND.finditer(data) if _PLACE.search(data) else ():
+        name, value = match.groups()
+        if _PLACE.search(value) or any(known in value for known in names):
+            names.append(name)
+    if not names:
+        return []
+    used = re.compile(rb"\b(?:" + b"|".join(names) + rb")\b")
+    return [match.start() for match in used.finditer(data)]
 
 
 def _places(data: bytes, stem: bytes) -> Iterator[int]:
@@ -94,7 +106,7 @@ def opening_lines(function: ast.AST) -> list[int]:
 
 def _opens(callee: ast.expr) -> bool:
     match callee:
-        case ast.Attribute(value=ast.Name(id="torch"), attr="load"):
+        case ast.Attribute(value=ast.Name(id="torch") | ast.Attribute(attr="jit"), attr="load"):
             return True
         case ast.Attribute(value=ast.Name(id="requests"), attr="get"):
             return True

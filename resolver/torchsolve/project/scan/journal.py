@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any, TypeAlias
 
 from torchsolve.model.values import dataclass, field
-from torchsolve.project.scan.values import DictValue, Value
+from torchsolve.project.scan.values import DictValue, Lazy, Value, any_of
 
 Names: TypeAlias = MutableMapping[Any, Value]
 
@@ -39,9 +39,10 @@ class Journal:
             _set(owner, key, old)
 
     def redo(self) -> None:
-        """All as it became."""
-        for owner, key, _, new in self.changes:
-            _set(owner, key, new)
+        """All as it was or as it became: nobody knows which node runs before another."""
+        for owner, key, old, new in self.changes:
+            if old is None or not isinstance(new, Lazy):
+                _set(owner, key, new if old is None else any_of([old, new]))
 
 
 def _set(owner: Names | DictValue, key: object, value: Value | None) -> None:

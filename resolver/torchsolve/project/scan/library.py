@@ -134,8 +134,8 @@ class Library(Builtins):
         how: dict[str, Callable[[Text], Text]] = {
             "os.path.dirname": ospath.directory,
             "os.path.basename": ospath.base_name,
-            "os.path.abspath": _absolute,
-            "os.path.realpath": _absolute,
+            "os.path.abspath": ospath.absolute,
+            "os.path.realpath": ospath.absolute,
             "os.path.normpath": ospath.normal,
             "os.path.expanduser": ospath.expand_home,
             "os.path.expandvars": lambda t: t,
@@ -254,7 +254,7 @@ class Library(Builtins):
             case "is_absolute":
                 return self._is_absolute(owner)
             case "resolve" | "absolute" | "expanduser":
-                return PathValue(_absolute(ospath.expand_home(path)))
+                return PathValue(ospath.absolute(ospath.expand_home(path)))
             case "as_posix" | "__str__" | "__fspath__":
                 return path
             case "glob" | "rglob" | "iterdir":
@@ -311,8 +311,9 @@ class Library(Builtins):
         base = self.texts(package)[0].literal if package is not NONE else None
         dots = len(known) - len(known.lstrip("."))
         here = self.frames[-1].scope.file if self.frames else self.file
-        if dots and base is not None and base.startswith("node"):
-            stem = base.removeprefix("node").strip(".").replace(".", "/")
+        top = self.home.rpartition("/")[2]
+        if dots and base is not None and base.partition(".")[0] in ("node", top):
+            stem = base.removeprefix("node").removeprefix(top).strip(".").replace(".", "/")
             here = f"{stem}/__init__.py" if stem else "__init__.py"
         file = self.graph.file_of(here, dots, known.lstrip("."))
         if file is None and known.startswith("node."):
@@ -392,10 +393,3 @@ def _name_of(value: Text) -> str:
 
 def _kind_of(value: Text) -> str:
     return value.holes[0].kind if value.holes else "run"
-
-
-def _absolute(path: Text) -> Text:
-    known = ospath.normal(path)
-    if ospath.is_absolute(known) or (known.parts and not isinstance(known.parts[0], str)):
-        return known
-    return ospath.join_paths([text("<cwd>"), known]) if known.parts else known

@@ -37,6 +37,7 @@ class Observation:
         folder: the path is a folder.
         marks: what any part of it came through.
         misled: what it was given cannot be meant for it.
+        extends: by a class of the tree: the line that makes its object counts too.
     """
 
     mechanism: Mechanism
@@ -55,5 +56,5 @@ class Observation:
     risk: str | None = None
     marks: Marks = field(default_factory=frozenset)
     pending: bool = False
-    relevant: bool = True
     misled: bool = False
+    extends: bool = False

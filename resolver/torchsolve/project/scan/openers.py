@@ -15,6 +15,7 @@ from torchsolve.project.scan.arguments import (
     short,
 )
 from torchsolve.project.scan.hub import HUB
+from torchsolve.project.scan.render import undecided
 from torchsolve.project.scan.texts import joined
 from torchsolve.project.scan.values import (
     HOME,
@@ -45,11 +46,30 @@ _LOADERS = {
 _TELLING = frozenset(
     {"from_pretrained", "load_ip_adapter", "load_lora_weights", "load_textual_inversion"}
 )
+_OPENS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "dlib.shape_predictor": (0, ()),
+    "dlib.face_recognition_model_v1": (0, ()),
+    "dlib.cnn_face_detection_model_v1": (0, ()),
+    "cv2.dnn.readNetFromCaffe": (1, ("caffeModel",)),
+    "cv2.FaceDetectorYN.create": (0, ("model",)),
+    "cv2.FaceDetectorYN_create": (0, ("model",)),
+    "cv2.FaceRecognizerSF.create": (0, ("model",)),
+    "joblib.load": (0, ("filename",)),
+    "keras.models.load_model": (0, ("filepath",)),
+    "tensorflow.keras.models.load_model": (0, ("filepath",)),
+    "gfpgan.GFPGANer": (0, ("model_path",)),
+    "realesrgan.RealESRGANer": (1, ("model_path",)),
+    "segment_anything.sam_model_registry": (0, ("checkpoint",)),
+    "sam2.build_sam.build_sam2": (1, ("ckpt_path",)),
+    "sam2.build_sam.build_sam2_video_predictor": (1, ("ckpt_path",)),
+    "groundingdino.util.inference.load_model": (1, ("model_checkpoint_path",)),
+}
+"""Callables of other packages that open one file: where its path stands, by place or by name."""
 _EXACT_LOADERS = frozenset(
     {"torch.load", "torch.jit.load", "comfy.clip_vision.load", "comfy.utils.load_torch_file"}
 )
 _NOTHING = frozenset({"", "none", "auto", "default", "disable", "disabled", "off"})
-_PATHS = ("model_path", "path_or_bytes", "model", "name", "checkpoint")
+_PATHS = ("model_path", "path_or_bytes", "model", "name", "checkpoint", "onnxFile")
 _COMFY_ONLY = frozenset({"load_clip", "load_unet", "load_diffusion_model", "load_controlnet"})
 
 
@@ -88,6 +108,23 @@ class Openers(Addresses):
             self.observe(Mechanism.LIBRARY, api, path=any_of(self.texts(value, "path")))
         return Called(name, tuple(args), keywords, self.line)
 
+    def library_file(self, name: str, args: Args, keywords: Keywords) -> Value:
+        """A call of ``_OPENS``."""
+        place, names = _OPENS[name]
+        value = argument(args, keywords, place, *names)
+        was_given = len(args) > place or not keywords.keys().isdisjoint(names)
+        if was_given and not is_object(value) and value != NONE:
+            self.observe(Mechanism.LIBRARY, name, path=any_of(self.texts(value, "path")))
+        return Called(name, tuple(args), keywords, self.line)
+
+    def base_options(self, name: str, args: Args, keywords: Keywords) -> Value:
+        """See the table at the end."""
+        value = given(keywords.get("model_asset_path"))
+        if value is not None:
+            api = "mediapipe.tasks.python.BaseOptions"
+            self.observe(Mechanism.LIBRARY, api, path=any_of(self.texts(value, "path")))
+        return Called(name, tuple(args), keywords, self.line)
+
     def face_analysis(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
         model = given(argument(args, keywords, 0, "name")) or text("buffalo_l")
@@ -114,7 +151,7 @@ class Openers(Addresses):
         path = (
             repo
             if local
-            else joined([self.texts(self._torch_home()), (text(""),)], ospath.join_paths)
+            else joined([self.texts(self.torch_home()), (text(""),)], ospath.join_paths)
         )
         # An entry point has a name; a path is what another class gets from the same config.
         misled = all(map(self._is_local, self.texts(model)))
@@ -122,6 +159,12 @@ class Openers(Addresses):
             Mechanism.TORCH_HUB, name, path=path, repo=repo, allow=model, folder=True, misled=misled
         )
         return Called(name, tuple(args), keywords, self.line)
+
+    def hub_dir(self, args: Args) -> Value:
+        """``torch.hub.get_dir()``, and what ``torch.hub.set_dir(folder)`` makes of it."""
+        if args:
+            self.environment["\x00torch-hub"] = args[0]
+        return self.torch_home()
 
     def _named_model(self, name: str, args: Args, keywords: Keywords) -> Value:
         """A loader that knows models by name and keeps them in a folder of its own."""
@@ -131,7 +174,8 @@ class Openers(Addresses):
         base = root if root is not None else text(homes.get(name.partition(".")[0], HUB))
         if not is_object(model):
             known = self.texts(model, "model")
-            local = [t for t in known if self._is_local(t)]
+            # What nobody knows may be a file as well as a name.
+            local = [t for t in known if self._is_local(t) or undecided(t)]
             path = any_of(local) if local else any_of(self.texts(base))
             self.observe(Mechanism.LIBRARY, name, path=path, folder=not local, allow=model)
         return Called(name, tuple(args), keywords, self.line)
@@ -144,6 +188,11 @@ def _is_nothing(path: Text) -> bool:
 
 def _loader(name: str) -> str:
     return name if name in _EXACT_LOADERS else _LOADERS.get(name.rpartition(".")[2], name)
+
+
+def opens_file(name: str) -> bool:
+    """Whether a callable of another package opens one file that it is given."""
+    return name in _OPENS
 
 
 def is_loader(name: str, last: str) -> bool:

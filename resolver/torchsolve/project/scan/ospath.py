@@ -60,6 +60,15 @@ def normal(path: Text) -> Text:
     return join(text("/"), found, path.marks)
 
 
+def absolute(path: Text) -> Text:
+    """``os.path.abspath``, as seen from the working directory."""
+    known = normal(path)
+    first = known.parts[0] if known.parts else ""
+    if is_absolute(known) or not isinstance(first, str) or first.startswith("<"):
+        return known
+    return join_paths([text("<cwd>"), known]) if known.parts else known
+
+
 def base_name(path: Text) -> Text:
     """``os.path.basename``."""
     return pieces_of(path, "/")[-1]

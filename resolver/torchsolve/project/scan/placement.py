@@ -38,7 +38,8 @@ def placed(seen: list[Observation]) -> list[Group]:
             _add(groups, observation, _origin(observation))
             continue
         _add(groups, observation, 0)
-        if observation.mechanism in DOWNLOADS and given(observation, 0) and _is_known(observation):
+        counts = observation.extends or observation.mechanism in DOWNLOADS
+        if counts and given(observation, 0) and _is_known(observation):
             passed.append((observation, 1))
     _helpers(groups, passed)
     return list(groups.values())
@@ -111,7 +112,13 @@ def joined_paths(
     joins: list[Observation], others: list[Observation], extended: frozenset[str] | set[str]
 ) -> list[Group]:
     """Paths that were put together and that no site of the same call already has."""
-    used = {(name, o.chain[0].frame) for o in others for kind, name in o.marks if kind == "join"}
+    used = {
+        (name, caller.frame)
+        for o in others
+        for kind, name in o.marks
+        if kind == "join"
+        for caller in o.chain[: 2 if o.extends else 1]
+    }
     groups: dict[str, Group] = {}
     for join in joins:
         key = join.api

@@ -48,7 +48,7 @@ class Tree:
 
 def live(group: Group, tree: Tree) -> Group:
     """The group as the node uses it: what nothing calls says nothing of a line that runs."""
-    seen = [o for o in group.seen if o.entry != "alone"]
+    seen = [o for o in group.seen if o.entry not in ("alone", "untaken")]
     if not seen:
         uses = [tree.use(o) for o in group.seen]
         seen = [o for o, use in zip(group.seen, uses, strict=True) if use is max(uses)]
@@ -90,6 +90,8 @@ def reach_of(group: Group, tree: Tree, written: list[str]) -> Reach:
         return Reach.DEAD
     if _is_fallback(group):
         return Reach.VENDORED
+    if all(o.entry == "untaken" for o in group.seen):
+        return Reach.DEAD  # its function runs, and never this way
     entries = {_entry(o, tree) for o in group.seen}
     for reach in (Reach.NODE, Reach.IMPORT, Reach.INSTALL):
         if reach.value in entries:

@@ -41,7 +41,7 @@ def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
     runner.modules([p for p in graph.installers() if p != "setup.py"], "install")
     machine.entry = "node"
     runner.nodes(set(reached) | machine.reached)
-    seen = {(c.file, c.line) for o in machine.observations for c in o.chain[:1]}
+    seen = {(c.file, c.line) for o in machine.observations for c in o.chain}
     for file in wanted:
         runner.leftovers(file, seen)
     everything = tuple(dict.fromkeys([*reached, *sorted(machine.reached)]))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torchsolve.project.scan.arguments import Args, Keywords
 from torchsolve.project.scan.folders import folder_api
-from torchsolve.project.scan.openers import Openers, is_loader
+from torchsolve.project.scan.openers import Openers, is_loader, opens_file
 from torchsolve.project.scan.values import (
     NONE,
     Called,
@@ -55,15 +55,27 @@ class Sinks(Openers):
 
     def sink(self, name: str, args: Args, keywords: Keywords) -> Value | None:
         """A call that handles a model; None where it does not."""
+        if name.endswith(".__init__"):
+            return self._extended(name.removesuffix(".__init__"), args, keywords)
         last = name.rpartition(".")[2]
         how = _BY_NAME.get(last)
         if how is not None:
             return how(self, name, args, keywords)
         return self._by_package(name, last, args, keywords)
 
+    def _extended(self, base: str, args: Args, keywords: Keywords) -> Value | None:
+        """``super().__init__(...)`` of a class that extends one of another package."""
+        before = len(self.observations)
+        found = self.sink(base, args, keywords)
+        for seen in self.observations[before:]:
+            seen.extends = True
+        return found
+
     def _by_package(self, name: str, last: str, args: Args, keywords: Keywords) -> Value | None:
         if is_loader(name, last):
             return self._load(name, args, keywords)
+        if opens_file(name):
+            return self.library_file(name, args, keywords)
         if name in _FETCH or last == "urlopen":
             return self._request(name, args, keywords)
         if name in _SHELL:
@@ -71,12 +83,14 @@ class Sinks(Openers):
         at = _place_of_path(name, last)
         if at is not None:
             return self.library_path(name, args[at : at + 1], keywords)
+        return self._by_whole_name(name, args, keywords)
+
+    def _by_whole_name(self, name: str, args: Args, keywords: Keywords) -> Value | None:
         match name:
             case "torch.hub.load":
                 return self._torch_hub(name, args, keywords)
-            case "torch.hub.set_dir" if args:
-                self.environment["\x00torch-hub"] = args[0]
-                return NONE
+            case "torch.hub.get_dir" | "torch.hub.set_dir":
+                return self.hub_dir(args)
             case "wget.download" | "gdown.download" | "gdown.cached_download":
                 return self.url_to_file(name, args, keywords)
             case "transformers.pipeline" | "transformers.pipelines.pipeline":
@@ -135,6 +149,7 @@ _BY_NAME: dict[str, Callable[[Sinks, str, Args, Keywords], Value]] = {
     "FaceAnalysis": Sinks.face_analysis,
     "InferenceSession": Sinks.library_path,
     "YOLO": Sinks.library_path,
+    "BaseOptions": Sinks.base_options,
     "create_model_and_transforms": Sinks.open_clip,
     "create_model_from_pretrained": Sinks.open_clip,
     "load_ip_adapter": Sinks.hub_method,

@@ -53,7 +53,9 @@ def sites(
         extended: joins that are only the base of others.
         looked: paths whose existence was asked.
     """
-    kept = [o for o in seen if o.chain and not _is_nothing(o)]
+    seen = list(seen)
+    fetched = {word_of(t) for o in seen if o.path is not None for t in texts_of(o.url)}
+    kept = [o for o in seen if o.chain and not _is_nothing(o, fetched)]
     joins = [o for o in kept if o.mechanism is Mechanism.MODELS_DIR]
     others = [o for o in kept if o.mechanism is not Mechanism.MODELS_DIR]
     groups = [*placed(others), *joined_paths(joins, others, extended)]
@@ -90,11 +92,14 @@ def _with_ends(site: ModelSite, ends: dict[tuple[str, str], list[str]]) -> Model
     return replace(site, path=whole, paths=tuple(f"{site.path}.{end}" for end in known))
 
 
-def _is_nothing(seen: Observation) -> bool:
-    """A request that is no download: nothing is written and the address names no weight."""
+def _is_nothing(seen: Observation, fetched: set[str]) -> bool:
+    """A request that is no download: nothing is written, and the address names no weight or one
+    that another call fetches: it asked for the size."""
     if seen.mechanism is not Mechanism.URL or not seen.pending:
         return False
     addresses = [word_of(t) for t in texts_of(seen.url)]
+    if addresses and fetched.issuperset(addresses):
+        return True
     return not any(_WEIGHT.search(a.partition("?")[0]) for a in addresses)
 
 
@@ -151,7 +156,7 @@ def _rows(group: Group, paths: list[Text]) -> list[tuple[Observation, Text]]:
 def _is_folder(seen: Observation, path: Text) -> bool:
     last = path.parts[-1] if path.parts else ""
     file = isinstance(last, str) and bool(_ONE_FILE.search(last))
-    one = file and seen.mechanism is Mechanism.FROM_PRETRAINED
+    one = file and seen.mechanism in (Mechanism.FROM_PRETRAINED, Mechanism.SNAPSHOT_DOWNLOAD)
     return seen.folder and not one and seen.mechanism is not Mechanism.FOLDER_PATHS
 
 
@@ -192,6 +197,8 @@ def _fetched(first: Observation, found: list[Text]) -> list[Text]:
 
 
 def _is_blank(value: Text) -> bool:
+    if not value.parts:
+        return True  # what a variable is before it gets a path
     part = value.parts[0] if len(value.parts) == 1 else None
     return isinstance(part, Hole) and part.kind == "run"
 
@@ -206,6 +213,8 @@ def _mechanism(
     if not written:
         return None
     path = written[0]
+    if all(_is_listed(t) for t in paths):
+        return None
     if path.startswith("models/") and path.strip("/") != "models":
         return None if _NO_MODEL.search(path) else Mechanism.MODELS_DIR
     inside = tree.inside(path)
@@ -214,6 +223,12 @@ def _mechanism(
     if tree.holds(path):
         return Mechanism.BUNDLED if _looks_like_model(inside, tree) else None
     return Mechanism.HARDCODED if _WEIGHT.search(path) else None
+
+
+def _is_listed(value: Text) -> bool:
+    """A path that only goes through what lies in a folder."""
+    last = value.parts[-1] if value.parts else ""
+    return isinstance(last, Hole) and last.kind == "user" and last.name in ("file", "folder")
 
 
 def _is_plain(value: Text) -> bool:
@@ -227,7 +242,7 @@ def _looks_like_model(inside: str, tree: Tree) -> bool:
         return False
     if inside in tree.paths:
         name = inside.rpartition("/")[2]
-        config = name.endswith((".yaml", ".yml", ".json")) and "config" in name.lower()
+        config = name.endswith((".yaml", ".yml", ".json")) and "config" in inside.lower()
         return bool(_WEIGHT.search(name)) or config
     name = inside.rpartition("/")[2]
     return bool(_MODEL_FOLDER.search(name)) and any(

@@ -260,7 +260,7 @@ class Statements(Binding):
             self._join_into(scope, after)
             handled = self._handler(handler, scope)
             flows.append(handled)
-            if handled is Flow.ON and not (flow is Flow.ON and of_imports(handler)):
+            if handled is Flow.ON and not (flow is Flow.ON and of_imports(handler, node.body)):
                 after.append(scope.names)
         self._merge(scope, before, after)
         last = self.flow(node.finalbody, scope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from itertools import product
 from posixpath import commonprefix
@@ -18,7 +19,6 @@ from torchsolve.project.scan.values import (
     Hole,
     Instance,
     ListValue,
-    Marks,
     Part,
     PathValue,
     Text,
@@ -122,12 +122,22 @@ def key_of(key: Value, depth: int = 3) -> object:
     return None
 
 
-def any_entry(owner: DictValue, marks: Marks) -> list[Value]:
-    """The entries that a key that is not known may mean; ``marks`` are the key's."""
+def any_entry(owner: DictValue, key: Value) -> list[Value]:
+    """The entries that a key that is not known may mean."""
+    marks = marks_of(key)
     others = [owner.rest] if owner.rest is not None else []
     if others and any(kind == "rest" for kind, _ in marks):
         return others
-    return [*(with_marks(value, marks) for value in owner.items.values()), *others]
+    may = [v for k, v in owner.items.items() if _may_be(key, k)]
+    return [*(with_marks(value, marks) for value in may), *others] or [Unknown()]
+
+
+def _may_be(key: Value, known: object) -> bool:
+    """Whether a string with holes may be this key."""
+    if not isinstance(key, Text) or not isinstance(known, str):
+        return True
+    wanted = "".join(re.escape(p) if isinstance(p, str) else ".*" for p in key.parts)
+    return re.fullmatch(wanted, known, re.DOTALL) is not None
 
 
 def value_of_key(key: object) -> Value:

@@ -287,6 +287,12 @@ def options(value: Value) -> tuple[Value, ...]:
     return value.options if isinstance(value, AnyOf) else (value,)
 
 
+def there(value: Value) -> tuple[Value, ...]:
+    """The alternatives that have attributes and items: asking None for one ends the run."""
+    known = options(value)
+    return tuple(o for o in known if o != NONE) or known
+
+
 def any_of(values: Iterable[Value]) -> Value:
     """One of ``values``; equal ones are one, their marks put together."""
     values = tuple(values)
