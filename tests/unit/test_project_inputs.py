@@ -304,6 +304,30 @@ class TestGroups:
         assert texts(found[0]) == ["demo"]
         assert texts(found[1])[-2:] == ["pytest", "ruff"]
 
+    def test_a_broken_group_says_what_is_broken(self, tmp_path: Path, options: ReadOptions) -> None:
+        path = written(tmp_path, "pyproject.toml", "[dependency-groups]\nodd = [3]\n")
+        with pytest.raises(UsageError, match="Invalid dependency group item: 3"):
+            load(path, replace(options, groups=("odd",)))
+
+    def test_extras_that_setuptools_reads_from_files(
+        self, tmp_path: Path, options: ReadOptions
+    ) -> None:
+        text = """
+            [project]
+            name = "app"
+            dynamic = ["dependencies", "optional-dependencies"]
+            [tool.setuptools.dynamic]
+            dependencies = { file = "needs.txt" }
+            optional-dependencies.Fast_One = { file = ["fast.txt"] }
+        """
+        path = written(tmp_path, "pyproject.toml", text)
+        written(tmp_path, "needs.txt", "demo\n")
+        written(tmp_path, "fast.txt", "quick\n")
+        asked = replace(options, extras=("fast-one",))
+        for reference in (path, str(tmp_path)):
+            assert texts(load(reference, options)) == ["demo"]
+            assert texts(load(reference, asked)) == ["demo", "quick"]
+
     def test_dependencies_that_a_backend_would_say_are_unknown(
         self, tmp_path: Path, options: ReadOptions
     ) -> None:

@@ -80,6 +80,8 @@ class TreeRequirements:
                 reader.read(path, self.load(path) or b"")
             found.requirements.extend(table.requirements)
         if table is not None:
+            for path in map(posixpath.normpath, table.extra_files):
+                reader.read(path, self.load(path) or b"")
             found.requirements.extend(table.extras)
             if data is None or table.extras:
                 found.indexes.extend(table.indexes)

@@ -26,6 +26,7 @@ class Pyproject:
         name: ``[project] name``; None without.
         requirements: ``dependencies``; extras: of the extras and groups that were asked for.
         dynamic_files: files that setuptools is told to read the dependencies from.
+        extra_files: the same for the extras that were asked for.
         declares: whether it says what it depends on, be it nothing.
         indexes: of ``[tool.uv]``.
         comfy: ``[tool.comfy]`` is there: a ComfyUI node.
@@ -43,6 +44,7 @@ class Pyproject:
     notes: tuple[str, ...]
     indexes: tuple[IndexOption, ...] = ()
     lacking: frozenset[str] = frozenset()
+    extra_files: tuple[str, ...] = ()
 
 
 def read(
@@ -73,7 +75,9 @@ def read(
     uv = UvSources(_table(tool, "uv"), path)
     reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, strict or whole, [], set())
     found = reader.declared(project.get("dependencies"), "")
-    optional = [d for extra in extras for d in reader.of_extra(project, extra)]
+    listed = {extra: _extra_files(project, tool, extra) for extra in extras}
+    wanted = [extra for extra, files in listed.items() if not files]
+    optional = [d for extra in wanted for d in reader.of_extra(project, extra)]
     optional += [d for group in groups for d in reader.of_group(table, group)]
     own = canonicalize_name(str(project.get("name", "")))
     found = uv.applied(reader.expanded(found, project, own))
@@ -91,6 +95,7 @@ def read(
         (*reader.notes, *uv.notes),
         tuple(uv.indexes),
         frozenset(reader.lacking),
+        tuple(file for files in listed.values() for file in files),
     )
 
 
@@ -122,16 +127,26 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_dynamic(project: dict[str, Any]) -> bool:
+def _dynamic(project: dict[str, Any], tool: dict[str, Any], key: str) -> dict[str, Any]:
+    """Where setuptools is told to read a field from that the project calls dynamic."""
     dynamic = project.get("dynamic")
-    return isinstance(dynamic, list) and "dependencies" in dynamic
+    if not isinstance(dynamic, list) or key not in dynamic:
+        return {}
+    return _table(_table(_table(tool, "setuptools"), "dynamic"), key)
 
 
 def _dynamic_files(project: dict[str, Any], tool: dict[str, Any]) -> tuple[str, ...]:
-    if not _is_dynamic(project):
-        return ()
-    setuptools = _table(_table(_table(tool, "setuptools"), "dynamic"), "dependencies")
-    files = setuptools.get("file", [])
+    return _files_of(_dynamic(project, tool, "dependencies"))
+
+
+def _extra_files(project: dict[str, Any], tool: dict[str, Any], extra: str) -> tuple[str, ...]:
+    extras = _dynamic(project, tool, "optional-dependencies")
+    named = (key for key in extras if canonicalize_name(key) == canonicalize_name(extra))
+    return tuple(file for key in named for file in _files_of(_table(extras, key)))
+
+
+def _files_of(table: dict[str, Any]) -> tuple[str, ...]:
+    files = table.get("file", [])
     files = [files] if isinstance(files, str) else files
     return tuple(f for f in files if isinstance(f, str))
 
@@ -174,8 +189,11 @@ class _Reader:
         try:
             lines = list(resolve_dependency_groups(groups, group))
         except (ValueError, TypeError, LookupError, ExceptionGroup) as error:
+            first: BaseException = error
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
             raise UsageError(
-                "bad-group", f"group {group}: {error}", origin=self.path, hint="mend the table"
+                "bad-group", f"group {group}: {first}", origin=self.path, hint="mend the table"
             ) from None
         return list(self.declared(lines, f" (group {group})"))
 

@@ -158,9 +158,12 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
         notes=table.notes,
         lacking=table.lacking,
     )
-    included = tuple(path.parent / file for file in table.dynamic_files)
+    named = (*table.dynamic_files, *table.extra_files)
+    included = tuple(path.parent / file for file in named)
+    if not table.declares:
+        known = replace(known, notes=(*known.notes, _silent(path)))
     if not included:
-        return known if table.declares else replace(known, notes=(*known.notes, _silent(path)))
+        return known
     reader = Reader(DiskFiles(), known.name, strict=True, expand=True)
     for file in included:
         reader.read(str(file), _bytes(file))
