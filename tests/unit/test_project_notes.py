@@ -165,3 +165,64 @@ def test_a_repository_of_the_plan_and_one_of_idle_code(tmp_path: Path) -> None:
 def test_a_short_name_inside_another_is_not_the_same_place() -> None:
     (found,) = check("trellis2", "models/ultralytics/pt")
     assert found.fact == "no loading site of the source reads it"
+
+
+def _claims(text: str) -> list[tuple[str, str, str]]:
+    return [(c.kind.value, c.value, c.subject) for c in claims_of("n.md", text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("needs at least 16GB vram", [("vram", "16 GB", "")]),
+        ("a GPU with 24 GB of VRAM", [("vram", "24 GB", "")]),
+        ("VRAM: 12 GB", [("vram", "12 GB", "")]),
+        ("takes 10 GB on disk", []),
+        ("The models are downloaded automatically", [("download", "by itself", "")]),
+        ("The checkpoint downloads itself on first run", [("download", "by itself", "")]),
+        ("has autodownload", []),  # of what is not said
+        ("You must download the models manually", []),
+        ("If the automatic download of the models is slow", []),
+        ("no auto-download of models", []),
+        (
+            "auto-downloaded to `ComfyUI\\models\\LLM\\x`",
+            [("path", "models/LLM/x", ""), ("download", "by itself", "models/LLM/x")],
+        ),
+    ],
+)
+def test_what_a_sentence_says_of_memory_and_downloads(
+    text: str, claims: list[tuple[str, str, str]]
+) -> None:
+    assert _claims(text) == claims
+
+
+@pytest.mark.parametrize(
+    ("sample", "text", "standing"),
+    [
+        ("trellis2", "`microsoft/TRELLIS.2-4B` downloads itself on first run", Standing.AGREES),
+        (
+            "trellis2",
+            "models/facebook/dinov3-vitl16-pretrain-lvd1689m is downloaded automatically",
+            Standing.DIFFERS,
+        ),
+        ("trellis2", "All models are downloaded automatically", Standing.UNKNOWN),
+        ("trellis2", "`acme/other` is downloaded automatically", Standing.UNKNOWN),
+        ("bria-rmbg", "The model downloads itself at the first launch", Standing.DIFFERS),
+    ],
+)
+def test_whether_models_come_by_themselves(sample: str, text: str, standing: Standing) -> None:
+    found = by_kind(check(sample, text))[ClaimKind.DOWNLOAD]
+    assert found.standing is standing
+    if standing is not Standing.UNKNOWN:
+        assert found.fact_origin
+
+
+def test_memory_against_the_largest_weight_that_is_needed() -> None:
+    files = (WeightFile("a.safetensors", 30_000_000_000),)
+    weight = ModelFile("models/a/", "n.py:1", "load", repo="acme/mesh", files=files)
+    (found,) = _solved("trellis2", "24 GB VRAM is enough", weight)
+    assert found == ("vram", Standing.DIFFERS, "models/a/ alone takes 30.0 GB as it is stored")
+    (found,) = _solved("trellis2", "48 GB VRAM", weight)
+    assert found[1] is Standing.UNKNOWN
+    (found,) = _solved("trellis2", "8 GB VRAM", replace(weight, required=False))
+    assert found[1] is Standing.UNKNOWN

@@ -20,13 +20,13 @@ from torchsolve.emit.options import EmitOptions
 from torchsolve.emit.parts import Part, part_of, pins_of
 from torchsolve.emit.surfaces import claim_rows, surface_lines
 from torchsolve.emit.templates import render_template
-from torchsolve.emit.vram import bounds, stored
 from torchsolve.emit.weight_text import mirror_lines, snippet_lines
 from torchsolve.emit.weights import mounts
 from torchsolve.facts import load_facts
 from torchsolve.model.plan import Pin, Plan, PlanVerdict
 from torchsolve.model.project import ModelFile, SourceLocation
 from torchsolve.model.version import dotted_key
+from torchsolve.model.vram import bounds, stored
 
 VERDICTS = {
     PlanVerdict.PROVEN: "every compiled wheel was read and fits this torch",

@@ -22,6 +22,8 @@ class ClaimKind(Enum):
     LOADING = "loading"
     GATED = "gated"
     HARDWARE = "hardware"
+    VRAM = "vram"
+    DOWNLOAD = "download"
 
 
 class Standing(Enum):

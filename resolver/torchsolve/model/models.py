@@ -45,6 +45,16 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class SiteSource:
+    """What goes to one of several paths: the repository and the patterns of its files."""
+
+    path: str
+    repo: str
+    allow: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSite:
     """A line that names, finds, fetches or opens a model.
 
@@ -54,6 +64,7 @@ class ModelSite:
         path: as in DESIGN section 7, relative to ComfyUI's root; None where nothing is known.
         paths: the same, one by one, where there are several and all are known.
         repos, urls: where it comes from; several where a choice decides.
+        sources: path by path where it comes from, where a choice decides both.
         category: of ``folder_paths``.
         decided: whether path and source follow from the source code; ``why`` not, one sentence.
         guard: the existence check that keeps the download from happening.
@@ -73,6 +84,7 @@ class ModelSite:
     paths: tuple[str, ...] = ()
     repos: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
+    sources: tuple[SiteSource, ...] = ()
     category: str | None = None
     revision: str | None = None
     allow_patterns: tuple[str, ...] = ()

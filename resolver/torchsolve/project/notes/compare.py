@@ -17,6 +17,7 @@ from torchsolve.model.models import ModelSite, Reach
 from torchsolve.model.plan import Plan
 from torchsolve.model.project import ModelFile, ProjectFacts, WheelFact
 from torchsolve.model.values import dataclass
+from torchsolve.model.vram import bounds
 
 _PORT = "8188"  # ComfyUI's own, and that of the files that are written
 _Answer = tuple[Standing, str, str]
@@ -54,6 +55,8 @@ class _Checker:
             ClaimKind.LOADING: self._loading,
             ClaimKind.GATED: self._gated,
             ClaimKind.HARDWARE: self._hardware,
+            ClaimKind.VRAM: self._vram,
+            ClaimKind.DOWNLOAD: self._download,
         }
         return answers[claim.kind](claim)
 
@@ -240,6 +243,57 @@ class _Checker:
         lacking = ", ".join(dict(gpu.missing).get(capability, ()))
         text = f"{capability} is not covered" + (f": no code in {lacking}" if lacking else "")
         return Standing.DIFFERS, text, "the plan"
+
+    def _vram(self, claim: Claim) -> _Answer:
+        """``24 GB VRAM``: the largest weight that it cannot do without, as it is stored."""
+        needed = {w.path for w in self._planned if w.required}
+        known = [b for b in bounds(self.plan) if b.path in needed] if self.plan else []
+        if not known:
+            return _NOTHING
+        largest = max(known, key=lambda bound: bound.bytes)
+        text = f"{largest.path} alone takes {largest.bytes / 1e9:.1f} GB as it is stored"
+        if largest.bytes > int(claim.value.split()[0]) * 2**30:
+            return Standing.DIFFERS, text, "the weights"
+        return Standing.UNKNOWN, f"{text}: a lower bound, no promise", "the weights"
+
+    def _download(self, claim: Claim) -> _Answer:
+        """``downloads itself``: of what is named, or of all that the project cannot do without."""
+        models = [m for m in self._models if _is_of(m, claim.subject)]
+        fetched = [m for m in models if _is_fetched(m)]
+        others = [m for m in models if not _is_fetched(m)]
+        needed = [m for m in others if m.required]
+        if fetched and (claim.subject or not needed):
+            return Standing.AGREES, f"the source fetches {_some(fetched)}", fetched[0].site
+        if fetched:
+            text = f"the source fetches {_some(fetched)}; not {_some(needed)}"
+            return Standing.UNKNOWN, text, needed[0].site
+        if not others or all("{" in m.path for m in others):
+            return _NOTHING  # a file that is chosen later may come from anywhere
+        return Standing.DIFFERS, f"nothing fetches {_some(others)}", others[0].site
+
+
+_FETCHING = frozenset({"snapshot_download", "hf_hub_download", "url", "torch_hub", "library"})
+
+
+def _is_fetched(model: ModelFile) -> bool:
+    """Whether the project brings it; ``from_pretrained`` does where it is given a repository."""
+    by_name = model.mechanism == "from_pretrained" and model.repo is not None
+    return by_name or model.mechanism in _FETCHING
+
+
+def _is_of(model: ModelFile, subject: str) -> bool:
+    """Whether a path or repository names the model; no subject means all."""
+    if model.repo and subject.casefold() == model.repo.casefold():
+        return True
+    wanted = subject.rstrip("/")
+    return not subject or any(_covers(known, wanted) for known in alternatives(model.path))
+
+
+def _some(models: Sequence[ModelFile]) -> str:
+    """Up to three of the paths."""
+    paths = list(dict.fromkeys(model.path for model in models))
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(paths[:3]) + more
 
 
 def alternatives(path: str) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
-"""A text → what it claims of paths, repositories, URLs, ports, versions, wheels, loading and
-hardware."""
+"""A text → what it claims of paths, repositories, URLs, ports, versions, wheels, loading,
+downloads and hardware."""
 
 from __future__ import annotations
 
@@ -37,6 +37,23 @@ _UNGATED = re.compile(
 )
 _GATED = re.compile(r"(\bnot\s+|\bun|\bnon-?)?gated\b", re.IGNORECASE)
 _GPU = re.compile(r"\b(RTX\s?(?:PRO\s?)?\d{4}(?:\s?Ti)?|[AH]\d{3}|L40S?|L4|T4|V100|B\d{3}|GH200)\b")
+_VRAM = re.compile(
+    r"\b(\d{1,3})\s?(?:GB|GiB|G)\+?\s+(?:of\s+)?(?:GPU\s+)?(?:VRAM|GPU memory|video memory)"
+    r"|\bVRAM\b[^.\n\d]{0,24}?(\d{1,3})\s?(?:GB|GiB)\b",
+    re.IGNORECASE,
+)
+_ITSELF = re.compile(
+    r"\bauto(?:matic(?:ally)?)?[- ]?(?:model )?download"
+    r"|\bdownload(?:s|ed)?\b[^.\n]{0,40}?\b(?:automatically|itself|themselves|by itself"
+    r"|(?:on|at) (?:the )?(?:first|initial) (?:run|use|launch|start))",
+    re.IGNORECASE,
+)
+_WEIGHTS = re.compile(r"\b(?:models?|weights?|checkpoints?)\b", re.IGNORECASE)
+_NOT_ITSELF = re.compile(
+    r"\b(?:no|not|n't|without|cannot|if|never)\b[^.\n]{0,30}?(?:auto[- ]?)?download"
+    r"|\bdownload(?:s|ed|er)?\b[^.\n]{0,30}?\b(?:slow|fails?|failed|manually)\b",
+    re.IGNORECASE,
+)
 _NUMBERS = (
     (ClaimKind.PORT, _PORT),
     (ClaimKind.CUDA, _CUDA),
@@ -65,7 +82,10 @@ def read_notes(path: Path) -> tuple[Claim, ...]:
 
 
 def claims_of(name: str, text: str, *, places: bool = False) -> tuple[Claim, ...]:
-    """Claims of a text; the first place of each. ``places``: paths and repositories alone."""
+    """Claims of a text; the first place of each.
+
+    ``places``: where models lie, where they come from and whether they come by themselves, alone.
+    """
     found: dict[tuple[ClaimKind, str, str], Claim] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         for kind, value, subject in _places(line) if places else _of_line(line):
@@ -75,10 +95,15 @@ def claims_of(name: str, text: str, *, places: bool = False) -> tuple[Claim, ...
 
 
 def _places(line: str) -> Iterator[tuple[ClaimKind, str, str]]:
-    for match in _PATH.finditer(line):
-        yield ClaimKind.PATH, match[1], ""
-    for repository in _repositories(line):
+    paths = [match[1] for match in _PATH.finditer(line.replace("\\", "/"))]
+    repositories = _repositories(line)
+    for path in paths:
+        yield ClaimKind.PATH, path, ""
+    for repository in repositories:
         yield ClaimKind.REPOSITORY, repository, ""
+    if _ITSELF.search(line) and not _NOT_ITSELF.search(line):
+        for subject in repositories or paths or ([""] if _WEIGHTS.search(line) else []):
+            yield ClaimKind.DOWNLOAD, "by itself", subject
 
 
 def _repositories(line: str) -> list[str]:
@@ -117,6 +142,8 @@ def _of_sentence(line: str, repositories: list[str]) -> Iterator[tuple[ClaimKind
         yield ClaimKind.GATED, "no ungated alternative", _subject(line, repositories)
     elif repositories and (gate := _GATED.search(line)):
         yield ClaimKind.GATED, "not gated" if gate[1] else "gated", repositories[0]
+    for match in _VRAM.finditer(line):
+        yield ClaimKind.VRAM, f"{match[1] or match[2]} GB", ""
     for match in _GPU.finditer(line):
         yield ClaimKind.HARDWARE, re.sub(r"\s+", " ", match[1]), ""
 

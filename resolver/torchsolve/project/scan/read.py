@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from torchsolve.facts.load import load_facts
-from torchsolve.model.models import Choice, Mechanism, ModelScan, ModelSite, Reach
+from torchsolve.model.models import Choice, Mechanism, ModelScan, ModelSite, Reach, SiteSource
 from torchsolve.model.project import ModelFile
 from torchsolve.model.values import replace
 from torchsolve.project.scan.covered import without_covered
@@ -101,8 +101,13 @@ def _files(site: ModelSite) -> Iterator[ModelFile]:
     if (chosen or site.mechanism is Mechanism.FOLDER_PATHS) and site.path:
         places = (site.path,)  # one file, in whichever folder of the category it lies
     paired = len(site.repos) == len(places)
+    known = {source.path: source for source in site.sources}
     for index, place in enumerate(places):
         repo = site.repos[index if paired else 0] if paired or len(site.repos) == 1 else None
+        source = known.get(place) or SiteSource(
+            place, repo or "", site.allow_patterns, site.ignore_patterns
+        )
+        repo = source.repo or None
         url = _url_of(site, place)
         hub = _HUB_FILE.match(url) if url else None
         is_github = site.mechanism is Mechanism.TORCH_HUB
@@ -116,8 +121,8 @@ def _files(site: ModelSite) -> Iterator[ModelFile]:
             required=_is_only(site, places) and not _OPEN.search(place.lstrip("<")),
             note=site.trap or site.risk,
             revision=site.revision,
-            allow=site.allow_patterns,
-            ignore=site.ignore_patterns,
+            allow=source.allow,
+            ignore=source.ignore,
             snippet=site.snippet,
         )
 

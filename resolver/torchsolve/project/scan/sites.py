@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from torchsolve.model.models import Mechanism, ModelSite
+from torchsolve.model.models import Mechanism, ModelSite, SiteSource
 from torchsolve.model.values import replace
 from torchsolve.project.scan.observation import Observation
 from torchsolve.project.scan.ospath import is_absolute
@@ -137,6 +137,7 @@ def _site(group: Group, tree: Tree) -> ModelSite | None:
         paths=tuple(written) if why is None and len(written) > 1 else (),
         repos=_words(repos),
         urls=_words(urls),
+        sources=_sources(group, written) if why is None and len(written) > 1 else (),
         category=_category(group),
         revision=next(iter(_words([t for o in group.seen for t in texts_of(o.revision)])), None),
         allow_patterns=_words([t for o in group.seen for t in texts_of(o.allow)]),
@@ -146,6 +147,32 @@ def _site(group: Group, tree: Tree) -> ModelSite | None:
         risk=next((o.risk for o in group.seen if o.risk), None),
         why=why,
     )
+
+
+def _sources(group: Group, written: list[str]) -> tuple[SiteSource, ...]:
+    """Which repository goes to which path: by the runs that had one of each."""
+    found: dict[str, set[SiteSource]] = {}
+    for seen in group.seen:
+        repos = [t.literal for t in texts_of(seen.repo)]
+        allow = _words(texts_of(seen.allow))
+        ignore = _words(texts_of(seen.ignore))
+        for text in _paths(seen) if len(repos) == 1 and repos[0] else ():
+            path = path_of(text, folder=_is_folder(seen, text))
+            found.setdefault(path, set()).add(SiteSource(path, repos[0] or "", allow, ignore))
+    return tuple(_merged(found[path]) for path in written if len(_repos(found.get(path, ()))) == 1)
+
+
+def _repos(rows: Iterable[SiteSource]) -> set[str]:
+    return {row.repo for row in rows}
+
+
+def _merged(rows: set[SiteSource]) -> SiteSource:
+    """One repository, of which several choices take different files."""
+    known = sorted(rows, key=lambda row: (row.allow, row.ignore))
+    allow = dict.fromkeys(p for row in known for p in row.allow)
+    ignore = dict.fromkeys(p for row in known for p in row.ignore)
+    whole = any(not row.allow for row in known)
+    return replace(known[0], allow=() if whole else tuple(allow), ignore=tuple(ignore))
 
 
 def _rows(group: Group, paths: list[Text]) -> list[tuple[Observation, Text]]:
@@ -172,14 +199,12 @@ def _paths(seen: Observation) -> list[Text]:
         if path in asked:
             refined.append(path)
             continue
-        wanted = [
-            t
+        start = f"{base.rstrip('/')}/" if base is not None else None
+        below = (
+            [t for v in guard.paths for t in texts_of(v) if start and starts_with(t, start)]
             for guard in reversed(seen.guards)
-            for value in guard.paths
-            for t in texts_of(value)
-            if base is not None and starts_with(t, base.rstrip("/") + "/")
-        ]
-        refined.append(wanted[0] if wanted else path)
+        )
+        refined += next((texts for texts in below if texts), [path])[:1]
     return refined
 
 
