@@ -156,13 +156,15 @@ class Compiled:
         size = 0
         for name in (*pages, *(name for name in there.names if name not in pages)):
             page = pages.get(name)
-            part = there.part(name) if page is None else marshal.dumps(page.record())
+            old = name in there.names and (page is None or not page.has_news())
+            part = there.part(name) if page is None or old else marshal.dumps(page.record())
             if size + len(part) <= MOST_BYTES:
                 names[name] = (size, len(part))
                 parts.append(part)
                 size += len(part)
         self._cache.write(_KIND, folder, Entry({"names": names}, b"".join(parts)))
-        self._cache.trim(_KIND, _MOST_FILES)
+        if not there.names:
+            self._cache.trim(_KIND, _MOST_FILES)
 
 
 class _File:

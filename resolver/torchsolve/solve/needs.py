@@ -99,23 +99,31 @@ class Need:
         row: what is kept of it.
     """
 
-    __slots__ = ("_declared", "_told", "direct", "keys", "name", "row", "specifier")
+    __slots__ = ("_evidence", "_requirement", "_told", "direct", "keys", "name", "row", "specifier")
 
     def __init__(self, row: NeedRow, told: KeptNeeds, declared: Declared | None = None) -> None:
         self.row = row
         self.keys, self.specifier, _, self.direct = row
         self.name = NormalizedName(self.keys[0])
-        self._told, self._declared = told, declared
+        self._told = told
+        self._evidence = declared.evidence if declared is not None else None
+        self._requirement = declared.requirement if declared is not None else None
 
     @property
     def evidence(self) -> Evidence:
         """The METADATA that asks."""
-        return self._made.evidence
+        if self._evidence is None:
+            _, subject, origin, strength, *_ = self._told
+            text = f"{_NEEDS}{self.row[2]}"
+            self._evidence = Evidence(subject, text, Strength(strength), origin)
+        return self._evidence
 
     @property
     def requirement(self) -> Requirement:
         """The requirement; it is shared and must not be changed."""
-        return self._made.requirement
+        if self._requirement is None:
+            self._requirement = requirement(self.row[2])
+        return self._requirement
 
     @property
     def is_requirement(self) -> bool:
@@ -126,15 +134,6 @@ class Need:
     def pins(self) -> bool:
         """See ``Said``."""
         return is_pin(self.specifier)
-
-    @property
-    def _made(self) -> Declared:
-        if self._declared is None:
-            line = self.row[2]
-            _, subject, origin, strength, *_ = self._told
-            said = Evidence(subject, f"{_NEEDS}{line}", Strength(strength), origin)
-            self._declared = Declared(requirement(line), said)
-        return self._declared
 
 
 class Told:
