@@ -55,6 +55,9 @@ class WorldIndex:
         page = self.page(name)
         return Choices.of(page, chooser)
 
+    def at_hand(self, name: NormalizedName, chooser: Chooser) -> bool:
+        return True
+
     def whole_page(self, name: NormalizedName) -> IndexPage:
         return self.page(name)
 

@@ -107,6 +107,17 @@ def test_a_later_run_opens_one_file(runs: Runs, opened: list[str]) -> None:
     assert {kind.split(" ")[0] for kind in opened} == {"compiled"}
 
 
+def test_pages_that_are_fresh_are_neither_asked_for_nor_opened(
+    runs: Runs, opened: list[str]
+) -> None:
+    runs.same("app\n")
+    opened.clear()
+    asked = len(runs.server.requests)
+    runs.resolve("app\n", runs.folder / "cache")
+    assert len(runs.server.requests) == asked
+    assert {kind.split(" ")[0] for kind in opened} == {"compiled"}
+
+
 def test_an_extra_that_no_run_asked_for(runs: Runs) -> None:
     runs.same("app\n")
     assert runs.same("app[fast]\n") == {"app": "2.0", "io": "1.0", "lib": "2.0"}

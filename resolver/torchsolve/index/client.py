@@ -111,6 +111,13 @@ class IndexClient:
         key = ("choices", chooser.key, self._page_key(normalized))
         return self._once.answer(key, partial(self._read_choices, normalized, chooser))
 
+    def at_hand(self, name: NormalizedName, chooser: Chooser) -> bool:
+        """Whether an earlier run kept what ``choices`` asks for, and it holds still."""
+        if self.settings.find_links:
+            return False
+        known = (self._pages.at_hand(index, name, chooser) for index in self._indexes(name))
+        return next((found for found in known if found is not None), False)
+
     def metadata(self, file: IndexFile) -> DistMetadata:
         """Core metadata of a file.
 

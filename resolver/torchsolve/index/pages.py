@@ -88,19 +88,36 @@ class Pages:
 
         Raises UnknownError as ``read`` does.
         """
-        own = self._folder(index)
-        folder = folder_name(f"{self._settings.exclude_newer} {chooser.key}", own)
+        folder = self._chosen_folder(index, chooser)
         if self._compiled is None:
             return self._choose(index, name, folder, chooser, self.entry(index, name))
-        stamp = self._cache.stamp(f"pages/{own}", name)
-        head = self._compiled.head(folder, name, stamp)
-        if head is not None and usable(head, self._settings):
+        head = self._known(self._compiled, index, name, folder)
+        if head is not None:
             again = partial(self._again, index, name, folder, chooser, head)
             return self._compiled.open(folder, name, index.label, again)
         entry = self.entry(index, name)
         found = self._choose(index, name, folder, chooser, entry)
         self._compiled.add(folder, name, entry, found)
         return found
+
+    def at_hand(self, index: Index, name: NormalizedName, chooser: Chooser) -> bool | None:
+        """Whether ``choices`` are known without the page; None: they are, and there is no page."""
+        if self._compiled is None:
+            return False
+        head = self._known(self._compiled, index, name, self._chosen_folder(index, chooser))
+        return False if head is None else None if head.head["missing"] else True
+
+    def _chosen_folder(self, index: Index, chooser: Chooser) -> str:
+        key = f"{self._settings.exclude_newer} {chooser.key}"
+        return folder_name(key, self._folder(index))
+
+    def _known(
+        self, compiled: Compiled, index: Index, name: NormalizedName, folder: str
+    ) -> Entry | None:
+        """The head of the page, if what was learnt of it holds still."""
+        stamp = self._cache.stamp(f"pages/{self._folder(index)}", name)
+        head = compiled.head(folder, name, stamp)
+        return head if head is not None and usable(head, self._settings) else None
 
     def _again(
         self, index: Index, name: NormalizedName, folder: str, chooser: Chooser, head: Entry

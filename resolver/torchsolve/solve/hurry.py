@@ -64,6 +64,9 @@ class _Index:
         self.check()
         return self.index.choices(name, chooser)
 
+    def at_hand(self, name: NormalizedName, chooser: Chooser) -> bool:
+        return self.index.at_hand(name, chooser)
+
     def whole_page(self, name: NormalizedName) -> IndexPage:
         self.check()
         return self.index.whole_page(name)

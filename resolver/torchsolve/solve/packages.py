@@ -125,13 +125,16 @@ class Library:
 
     def _read(self, name: NormalizedName, opted: OptIn) -> Package:
         try:
-            choices = self.index.choices(name, BestFiles(self.target, self.rules, name))
+            choices = self.index.choices(name, self._chooser(name))
         except UnknownError as error:
             return Package(name, name, "", (), error=error)
         masks = choices.masks
         return Package(
             name, name, "", Options(choices), choices.page, None, opted, choices.needs, _masks=masks
         )
+
+    def _chooser(self, name: NormalizedName) -> BestFiles:
+        return BestFiles(self.target, self.rules, name)
 
     def _opted(self, name: NormalizedName) -> OptIn:
         rules = self.rules
@@ -144,6 +147,7 @@ class Library:
         if not self.index.fetches:
             return
         missing = sorted(name for name in names if name not in self._packages)
+        missing = [name for name in missing if not self.index.at_hand(name, self._chooser(name))]
         if len(missing) > 1:
             self.index.prefetch(missing)
 

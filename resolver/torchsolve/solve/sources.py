@@ -42,6 +42,9 @@ class Index(Protocol):
     def metadata(self, file: IndexFile) -> DistMetadata:
         """Core metadata of one file."""
 
+    def at_hand(self, name: NormalizedName, chooser: Chooser) -> bool:
+        """Whether ``choices`` need not wait for anyone."""
+
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read these pages at once."""
 
