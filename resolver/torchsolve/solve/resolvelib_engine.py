@@ -133,19 +133,30 @@ class _Resolution(Resolution[Edge, Pick, str]):
 
     def __init__(self, provider: _Provider) -> None:
         super().__init__(provider, BaseReporter())
-        self._held: dict[str, tuple[object, object]] = {}
+        # By name: the criterion that its pin satisfies.
+        self._held: dict[str, Criterion[Edge, Pick]] = {}
 
     def _is_current_pin_satisfying(self, name: str, criterion: Criterion[Edge, Pick]) -> bool:
-        pin = self._states[-1].mapping.get(name)
-        if pin is None:
-            return False
-        held = self._held.get(name)
-        if held is not None and held[0] is criterion and held[1] is pin:
+        if self._held.get(name) is criterion:
             return True
+        if name not in self._states[-1].mapping:
+            return False
         holds = super()._is_current_pin_satisfying(name, criterion)
         if holds:
-            self._held[name] = (criterion, pin)
+            self._held[name] = criterion
         return holds
+
+    def _attempt_to_pin_criterion(self, name: str) -> list[Criterion[Edge, Pick]]:
+        self._held.pop(name, None)
+        return super()._attempt_to_pin_criterion(name)
+
+    def _backjump(self, causes: list[RequirementInformation[Edge, Pick]]) -> bool:
+        self._held.clear()
+        return super()._backjump(causes)
+
+    def _rollback_states(self) -> None:
+        self._held.clear()
+        super()._rollback_states()
 
 
 class ResolvelibEngine:
