@@ -227,13 +227,19 @@ def test_an_entry_of_a_listing_is_none_of_the_known_ones(tmp_path: Path) -> None
 
 def test_a_class_of_the_tree_may_have_a_plain_function_from_pretrained(tmp_path: Path) -> None:
     text = """
+        from diffusers import UNet2DConditionModel
         class Pipe:
+            def __init__(self, unet):
+                UNet2DConditionModel.from_pretrained(unet['path'], subfolder=unet['below'])
             def from_pretrained(path, **kwargs):
-                return Pipe()
+                return __class__(unet={'path': path, 'below': 'unet'})
 
         Pipe.from_pretrained(os.path.join(folder_paths.models_dir, 'pipe'), half=True)
     """
-    assert _of(_sites(tmp_path, text), Mechanism.FROM_PRETRAINED) == [("models/pipe/", True)]
+    assert _of(_sites(tmp_path, text), Mechanism.FROM_PRETRAINED) == [
+        ("models/pipe/unet/", True),
+        ("models/pipe/", True),
+    ]
 
 
 def test_a_config_that_the_node_writes_itself_is_nothing_to_bring(tmp_path: Path) -> None:
@@ -549,3 +555,23 @@ def test_an_entry_of_a_combo_is_not_empty(tmp_path: Path) -> None:
     body = "torch.load(place('loras', model))"
     sites = _sites(tmp_path, dedent(text) + _node(body, combo="os.listdir('loras')"))
     assert _of(sites, Mechanism.LOAD) == [("models/loras/{model}", True)]
+
+
+def test_a_windows_path_is_written_with_slashes_and_a_class_made_by_its_base(
+    tmp_path: Path,
+) -> None:
+    text = r"""
+        from pathlib import PureWindowsPath
+        from insightface.app import FaceAnalysis
+        from transformers import AutoModel
+        class Faces(FaceAnalysis):
+            def get(self, image):
+                return super().get(image)
+        AutoModel.from_pretrained(PureWindowsPath('lab\\base').as_posix())
+        Faces(name='antelopev2', root=os.path.join(folder_paths.models_dir, 'insightface'))
+    """
+    sites = _sites(tmp_path, text)
+    assert [(s.path, s.repos) for s in sites] == [
+        ("<hf-cache>", ("lab/base",)),
+        ("models/insightface/models/antelopev2/", ()),
+    ]

@@ -106,6 +106,8 @@ class Expressions(Comprehensions):
         """What a name is bound to."""
         if name in _OF_MODULE:
             return self._of_file(name, scope.file)
+        if name == "__class__" and scope.owner is not None:
+            return scope.owner
         found = self._lookup(name, scope)
         if found is None:
             return self._unbound(name, node)

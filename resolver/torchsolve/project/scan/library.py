@@ -8,13 +8,12 @@ from fnmatch import fnmatch
 from itertools import product
 
 from torchsolve.project.scan import ospath, strings
-from torchsolve.project.scan.builtin import Builtins
 from torchsolve.project.scan.containers import list_method
 from torchsolve.project.scan.formatting import formatted
 from torchsolve.project.scan.parsed import from_config, split_url
+from torchsolve.project.scan.pathlibs import Pathlib
 from torchsolve.project.scan.texts import joined
 from torchsolve.project.scan.values import (
-    HOME,
     MOST,
     NONE,
     Called,
@@ -52,7 +51,7 @@ _READS = frozenset(
 _CONFIG_LIMIT = 200_000
 
 
-class Library(Builtins):
+class Library(Pathlib):
     """The standard library, as far as paths and tables go."""
 
     def std(self, name: str, args: list[Value], keywords: dict[str, Value]) -> Value | None:
@@ -62,7 +61,7 @@ class Library(Builtins):
         if name.startswith("builtins."):
             return self.builtin(name.removeprefix("builtins."), args, keywords)
         if name.startswith("pathlib."):
-            return self._pathlib(name, args)
+            return self.pathlib(name, args)
         if name.startswith("importlib."):
             return self._importlib(name, args, keywords)
         if name in _READS:
@@ -117,18 +116,11 @@ class Library(Builtins):
             case "os.getcwd":
                 return text("<cwd>")
             case "os.path.isabs" if args:
-                return self._is_absolute(args[0])
+                return self.is_absolute(args[0])
             case "os.path.split" | "os.path.splitext" | "os.path.relpath" if args:
                 return self._os_pair(name, args)
             case _:
                 return self._os_one(name, args)
-
-    def _is_absolute(self, path: Value) -> Value:
-        known = {
-            ospath.is_absolute(t) if t.parts and isinstance(t.parts[0], str) else None
-            for t in self.texts(path)
-        }
-        return Const(known.pop()) if len(known) == 1 and None not in known else Unknown()
 
     def _os_one(self, name: str, args: list[Value]) -> Value | None:
         how: dict[str, Callable[[Text], Text]] = {
@@ -163,10 +155,6 @@ class Library(Builtins):
         """``os.path.join``; the join is remembered by its line."""
         found = joined([self.texts(a) for a in args], ospath.join_paths)
         return self.note_join(found, args)
-
-    def note_join(self, found: Value, args: Sequence[Value]) -> Value:
-        """Remember a path that was put together, and that its base was only a base."""
-        raise NotImplementedError
 
     def exists(self, path: Value) -> Value:
         """Whether a path exists: known only for files of the tree and configs beside them."""
@@ -229,64 +217,6 @@ class Library(Builtins):
         names = ListValue([], hole("file", "user"))
         row = ListValue([folder, ListValue([], hole("folder", "user")), names], kind="tuple")
         return ListValue([], row)
-
-    def _pathlib(self, name: str, args: list[Value]) -> Value | None:
-        tail = name.rpartition(".")[2]
-        if tail in ("Path", "PurePath", "PosixPath", "PurePosixPath"):
-            found = joined([self.texts(a) for a in args] or [(text("<cwd>"),)], ospath.join_paths)
-            return self.note_join(any_of(PathValue(t) for t in self.texts(found)), args)
-        if tail in ("cwd", "home"):
-            return PathValue(text("<cwd>" if tail == "cwd" else HOME))
-        return None
-
-    def path_method(
-        self, owner: PathValue, name: str, args: list[Value], keywords: dict[str, Value]
-    ) -> Value:
-        """``owner.name(*args)`` of a ``pathlib.Path``."""
-        path = owner.text
-        match name:
-            case "joinpath":
-                found = joined([(path,), *(self.texts(a) for a in args)], ospath.join_paths)
-                both: list[Value] = [owner, *args]
-                return self.note_join(any_of(PathValue(t) for t in self.texts(found)), both)
-            case "exists" | "is_file" | "is_dir":
-                return self.exists(owner)
-            case "is_absolute":
-                return self._is_absolute(owner)
-            case "resolve" | "absolute" | "expanduser":
-                return PathValue(ospath.absolute(ospath.expand_home(path)))
-            case "as_posix" | "__str__" | "__fspath__":
-                return path
-            case "glob" | "rglob" | "iterdir":
-                return self._path_listing(path, args)
-            case "with_suffix" | "with_name" if args:
-                return self._with_part(path, name, args[0])
-            case "open" | "read_text" | "read_bytes" | "write_bytes" | "write_text":
-                return Called("open", (owner, *args), keywords, self.line)
-            case "relative_to" if args:
-                return PathValue(ospath.relative(path, self.texts(args[0])[0]) or hole("path"))
-            case _:
-                return NONE if name in ("mkdir", "unlink", "touch", "rename") else Unknown(name)
-
-    def _path_listing(self, path: Text, args: list[Value]) -> Value:
-        names = self.listing(path, whole=False)
-        found = [
-            PathValue(ospath.join_paths([path, t]))
-            for v in self.elements(names)
-            for t in self.texts(v)
-        ]
-        sure = isinstance(names, ListValue) and names.rest is None and not args
-        return ListValue(list(found)) if sure else ListValue([], any_of(found) if found else None)
-
-    def _with_part(self, path: Text, name: str, argument: Value) -> Value:
-        found: list[Value] = []
-        for part in self.texts(argument):
-            if name == "with_suffix":
-                head = ospath.split_suffix(path)[0]
-                found.append(PathValue(strings.concat([head, part])))
-            else:
-                found.append(PathValue(ospath.join_paths([ospath.directory(path), part])))
-        return any_of(found)
 
     def _importlib(self, name: str, args: list[Value], keywords: dict[str, Value]) -> Value | None:
         tail = name.rpartition(".")[2]
