@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from torchsolve import config, errors
-from torchsolve.cli.app import make_app
+from torchsolve.cli.commands import make_app
 from torchsolve.errors import TorchsolveError
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from torchsolve.cli.app import make_app
+from torchsolve.cli.commands import make_app
 
 TEXT = (Path(__file__).parent.parent.parent / "SKILL.md").read_text()
 COMMANDS = sorted(set(re.findall(r"torchsolve ([a-z]+)([^`\n]*)", TEXT)))

@@ -66,6 +66,20 @@ class View:
             yield _Bars(bars)
 
 
+def view_of(values: dict[str, Any], formats: tuple[str, ...]) -> View:
+    """How a run talks, taken out of the values of its flags. Raises UsageError for opposites."""
+    asked = values.pop("format_", "text")
+    as_json, quiet, verbose = (values.pop(name) for name in ("json_", "quiet", "verbose"))
+    if quiet and verbose:
+        raise UsageError("contradictory-flags", "--quiet and --verbose exclude each other")
+    if as_json and asked not in ("text", "json"):
+        raise UsageError("contradictory-flags", f"--json and --format {asked} exclude each other")
+    if asked not in formats:
+        hint = f"one of {', '.join(formats)}"
+        raise UsageError("unknown-format", f"no format is called {asked!r}", hint=hint)
+    return View("json" if as_json else asked, -1 if quiet else min(verbose, 2))
+
+
 def print_json(document: dict[str, Any]) -> None:
     """One document, readable and with a final newline. Raises as ``print_text`` does."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
