@@ -242,3 +242,19 @@ class User:
     sites = scanned(tmp_path, {"__init__.py": text})
     own, made = sites["__init__.py:18"][0], sites["__init__.py:19"][0]
     assert (own.path, own.reach, made.path) == ("models/own.pt", Reach.NODE, "models/made.pt")
+
+
+def test_a_listed_name_is_relative_and_a_typed_one_may_be_anything(tmp_path: Path) -> None:
+    body = (
+        "folder = folder_paths.get_folder_paths('vae')[0]",
+        "path = model if os.path.isabs(model) else os.path.join(folder, model)",
+        "load_model(self, path)",
+    )
+    head = IMPORTS + "from safetensors.torch import load_model\n"
+    listed = node(*body, takes="folder_paths.get_filename_list('vae')")
+    (site,) = scanned(tmp_path, {"__init__.py": head + listed})["__init__.py:11"]
+    assert (site.path, site.mechanism) == ("models/vae/{model}", Mechanism.LOAD)
+    (tmp_path / "typed").mkdir()
+    typed = node(*body, takes="'STRING'")
+    (site,) = scanned(tmp_path / "typed", {"__init__.py": head + typed})["__init__.py:11"]
+    assert site.path == "{{model},models/vae/{model}}"

@@ -66,8 +66,12 @@ _OPENS: dict[str, tuple[int, tuple[str, ...]]] = {
 }
 """Callables of other packages that open one file: where its path stands, by place or by name."""
 _EXACT_LOADERS = frozenset(
-    {"torch.load", "torch.jit.load", "comfy.clip_vision.load", "comfy.utils.load_torch_file"}
+    {
+        *("torch.load", "torch.jit.load", "comfy.clip_vision.load"),
+        *("comfy.utils.load_torch_file", "safetensors.torch.load_model"),
+    }
 )
+_MODEL_FIRST = ("load_checkpoint_and_dispatch", "safetensors.torch.load_model")
 _NOTHING = frozenset({"", "none", "auto", "default", "disable", "disabled", "off"})
 _PATHS = ("model_path", "path_or_bytes", "model", "name", "checkpoint", "onnxFile")
 _COMFY_ONLY = frozenset({"load_clip", "load_unet", "load_diffusion_model", "load_controlnet"})
@@ -87,7 +91,7 @@ class Openers(Addresses):
             "unet_path",
             "ckpt_paths",
         )
-        at = 1 if name.endswith("load_checkpoint_and_dispatch") else 0
+        at = 1 if name.endswith(_MODEL_FIRST) else 0
         value = argument(args, keywords, at, *names, "pretrained_model_link_or_path")
         wanted = [
             v

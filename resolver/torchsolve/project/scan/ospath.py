@@ -25,6 +25,14 @@ def is_absolute(path: Text) -> bool:
     return isinstance(first, str) and first.startswith(_ABSOLUTE)
 
 
+def starts_at_root(path: Text) -> bool | None:
+    """``os.path.isabs``; None where it is not known. The names of a listing are relative."""
+    first = path.parts[0] if path.parts else ""
+    if isinstance(first, str):
+        return is_absolute(path)
+    return False if first.kind == "user" and ("typed", "") not in path.marks else None
+
+
 def join_paths(parts: Sequence[Text]) -> Text:
     """``os.path.join``: an absolute part starts anew."""
     found: list[Text] = []

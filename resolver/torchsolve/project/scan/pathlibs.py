@@ -101,10 +101,7 @@ class Pathlib(Builtins):
 
     def is_absolute(self, path: Value) -> Value:
         """Whether a path starts at a root."""
-        known = {
-            ospath.is_absolute(t) if t.parts and isinstance(t.parts[0], str) else None
-            for t in self.texts(path)
-        }
+        known = {ospath.starts_at_root(t) for t in self.texts(path)}
         return Const(known.pop()) if len(known) == 1 and None not in known else Unknown()
 
     def note_join(self, found: Value, args: Sequence[Value]) -> Value:
