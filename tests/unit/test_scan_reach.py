@@ -184,6 +184,12 @@ def test_a_module_that_only_a_function_imports_runs_when_that_is_called(tmp_path
     assert _reach(scan, "soon.py", "lab/a", tmp_path) is Reach.IMPORT
 
 
+def test_a_module_that_nothing_imports_is_dead_also_at_its_own_level(tmp_path: Path) -> None:
+    old = "from huggingface_hub import hf_hub_download\nhf_hub_download('lab/a', 'a.pt')\n"
+    scan = _scan(tmp_path, {"__init__.py": _node("", "return None"), "old.py": old})
+    assert _reach(scan, "old.py", "lab/a", tmp_path) is Reach.DEAD
+
+
 def test_a_deep_tangle_of_calls_that_nothing_enters_is_dead(tmp_path: Path) -> None:
     rows = [
         f"def f{i}(x):\n    return f{(i * 7) % 400}(x) or f{(i * 3 + 1) % 400}(x)"

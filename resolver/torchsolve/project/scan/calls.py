@@ -185,7 +185,7 @@ class Calls(Attributes):
         if deep or again > 1 or not self.matters(function):
             return Unknown()
         self.executed.add((function.scope.file, function.node.lineno))
-        if self.entry != "alone":
+        if self.entry not in ("alone", "untaken"):
             self.ran.add((function.scope.file, function.node.lineno))
         key = (
             function.node,

@@ -284,6 +284,7 @@ class Runner:
         """
         machine = self.machine
         lines = machine.graph.marks(file)
+        machine.entry = "alone"
         scope = machine.module(file)
         for function, first, last in list(_defined(scope, machine)):
             ran = (file, first) in machine.executed
