@@ -150,3 +150,33 @@ def test_a_yaml_file_that_repeats_itself_without_end(tmp_path: Path) -> None:
     text += "torch.load('/' + config['r1'][0][0])\ntorch.load('/' + config['self'][0][0])\n"
     scan = _scan(tmp_path, {"__init__.py": _HEAD + text, "c.yaml": own})
     assert "/w.pt" in {site.path for site in scan.sites}
+
+
+def test_a_large_dense_file_is_read_where_memory_allows(tmp_path: Path) -> None:
+    rows = "".join(f"    'name{i}': ['a', 'b{i}', {i}],\n" for i in range(15_000))
+    text = f"{_HEAD}TABLE = {{\n{rows}}}\ndef f():\n    torch.load('/late.pt')\n"
+    scan = _scan(tmp_path, {"__init__.py": text})
+    assert scan.unread == ()
+    assert [site.path for site in scan.sites] == ["/late.pt"]
+
+
+def test_files_that_need_more_memory_than_a_scan_takes_are_named(tmp_path: Path) -> None:
+    dense = "x=a+b-c*d/e%f|g&h\n" * 20_000
+    files = {f"m{i}.py": "import torch\n" + dense for i in range(3)}
+    init = f"{_HEAD}torch.load('/first.pt')\nfrom . import m0, m1, m2\n"
+    long = {"long.py": b"import torch\n" + b"# nothing\n" * 400_000}
+    scan = _scan(tmp_path, {"__init__.py": init, **files, **long})
+    unread = dict(scan.unread)
+    assert set(unread) == {*files, "long.py"}
+    assert unread["long.py"] == "over 4,000,000 bytes are more than is read of one file"
+    assert "/first.pt" in {site.path for site in scan.sites}
+
+
+def test_places_beyond_a_few_hundred_are_a_count(tmp_path: Path) -> None:
+    files = {
+        f"m{i}.py": _HEAD + "".join(f"def f{k}(a):\n    torch.load('/a')\n" for k in range(900))
+        for i in range(15)
+    }
+    scan = _scan(tmp_path, {"__init__.py": _HEAD, **files})
+    assert len(scan.unfinished) == 201
+    assert scan.unfinished[-1] == "1,300 more functions"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from torchsolve.errors import UsageError
 
@@ -71,6 +74,30 @@ def run(
         )
     except FileNotFoundError:
         raise missing() from None
+
+
+@contextmanager
+def answering(arguments: Sequence[str], git_dir: Path, request: bytes) -> Iterator[IO[bytes]]:
+    """What git answers to a request, while it answers.
+
+    Raises UsageError ``git-missing``.
+    """
+    with tempfile.TemporaryFile() as asked:
+        asked.write(request)
+        asked.seek(0)
+        try:
+            process = subprocess.Popen(
+                command(git_dir, arguments),
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment(LOCAL),
+            )
+        except FileNotFoundError:
+            raise missing() from None
+    with process:
+        if process.stdout is not None:
+            yield process.stdout
 
 
 def missing() -> UsageError:

@@ -7,12 +7,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 from torchsolve.errors import UsageError
 from torchsolve.model.values import dataclass
 from torchsolve.project import git
 
+_CHUNK = 1 << 20
 _LINK = "120000"
 _SUBMODULE = "160000"
 
@@ -33,8 +34,8 @@ class Tree(Protocol):
         """Folders that are other repositories."""
         ...
 
-    def read(self, paths: Iterable[str]) -> dict[str, bytes | None]:
-        """Bytes of each of ``paths``; None for one that is not there."""
+    def read(self, paths: Iterable[str], most: int | None = None) -> dict[str, bytes | None]:
+        """Bytes of each of ``paths``, its first ``most`` alone; None for one that is not there."""
         ...
 
     def open(self, path: str) -> BinaryIO | None:
@@ -72,13 +73,14 @@ class FolderTree:
             return path.is_file()
         return path.is_file() and path.resolve().is_relative_to(self.root.resolve())
 
-    def read(self, paths: Iterable[str]) -> dict[str, bytes | None]:
-        """Bytes of each of ``paths``; None for one that cannot be read."""
-        return {path: self._bytes(path) for path in paths}
+    def read(self, paths: Iterable[str], most: int | None = None) -> dict[str, bytes | None]:
+        """Bytes of each of ``paths``, its first ``most`` alone; None for an unreadable one."""
+        return {path: self._bytes(path, most) for path in paths}
 
-    def _bytes(self, path: str) -> bytes | None:
+    def _bytes(self, path: str, most: int | None) -> bytes | None:
         try:
-            return (self.root / path).read_bytes()
+            with (self.root / path).open("rb") as file:
+                return file.read(-1 if most is None else most)
         except OSError:
             return None
 
@@ -133,15 +135,18 @@ class GitTree:
     def _oid(self, path: str) -> str | None:
         return next((oid for p, _, oid in self.entries if p == path), None)
 
-    def read(self, paths: Iterable[str]) -> dict[str, bytes | None]:
-        """Bytes of each of ``paths``, in one git process; None for an object that is not there."""
+    def read(self, paths: Iterable[str], most: int | None = None) -> dict[str, bytes | None]:
+        """Bytes of each of ``paths``, its first ``most`` alone; None for a missing object.
+
+        One git process serves all.
+        """
         wanted = {path: self._oid(path) for path in paths}
         oids = sorted({oid for oid in wanted.values() if oid})
         if not oids:
             return dict.fromkeys(wanted)
         request = "".join(f"{oid}\n" for oid in oids).encode()
-        done = git.run(["cat-file", "--batch"], git_dir=self.git_dir, stdin=request)
-        blobs = dict(_batch(done.stdout))
+        with git.answering(["cat-file", "--batch"], self.git_dir, request) as output:
+            blobs = dict(_batch(output, most))
         return {path: blobs.get(oid) if oid else None for path, oid in wanted.items()}
 
     def open(self, path: str) -> BinaryIO | None:
@@ -175,17 +180,20 @@ def _entry(line: str) -> tuple[str, str, str]:
     return path, mode, oid
 
 
-def _batch(output: bytes) -> Iterator[tuple[str, bytes]]:
+def _batch(output: IO[bytes], most: int | None) -> Iterator[tuple[str, bytes]]:
     """Pairs of object id and content; objects that git calls missing are left out."""
-    position = 0
-    while position < len(output):
-        end = output.index(b"\n", position)
-        header = output[position:end].decode().split(" ")
-        position = end + 1
+    for line in iter(output.readline, b""):
+        header = line.decode().split()
         if len(header) == 3 and header[1] == "blob":
             size = int(header[2])
-            yield header[0], output[position : position + size]
-            position += size + 1
+            wanted = size if most is None else min(size, most)
+            yield header[0], output.read(wanted)
+            _skip(output, size - wanted + 1)
+
+
+def _skip(output: IO[bytes], size: int) -> None:
+    while size > 0:
+        size -= len(output.read(min(size, _CHUNK))) or size
 
 
 def last_line(stderr: bytes) -> str:

@@ -11,6 +11,7 @@ from torchsolve.project.scan.comparison import compared
 from torchsolve.project.scan.journal import Journal
 from torchsolve.project.scan.library import Library
 from torchsolve.project.scan.observation import Caller, Observation
+from torchsolve.project.scan.state import OutOfStepsError
 from torchsolve.project.scan.texts import joined
 from torchsolve.project.scan.values import (
     NONE,
@@ -81,6 +82,8 @@ class Folders(Library):
             if value is not None and not isinstance(value, bool | str):
                 marks |= marks_of(value)
         found.marks = marks
+        if len(self.observations) >= self.bounds.observations:
+            raise OutOfStepsError(f"{self.frame.scope.file}:{self.frame.line or 1}")
         self.observations.append(found)
         return found
 

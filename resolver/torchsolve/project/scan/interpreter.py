@@ -23,6 +23,8 @@ from torchsolve.project.scan.values import (
     with_marks,
 )
 
+_PARTS = 4
+
 
 class Interpreter(Sinks):
     """Runs modules and functions of one tree, abstractly."""
@@ -56,16 +58,21 @@ class Interpreter(Sinks):
         steps, doubt = self.steps, self.doubt
         self.steps = self.doubt = 0
         self.frames.append(frame)
-        try:
-            self.flow(tree.body, scope)
-        except OutOfStepsError as end:
-            self.unfinished.append(str(end))
-        except RecursionError:
-            self.unfinished.append(f"{scope.file}:{frame.line or 1}")
-        finally:
-            self.frames.pop()
-            self.total += self.steps
-            self.steps, self.doubt = steps, doubt
+        depth = len(self.frames)
+        rest = iter(tree.body)
+        for _ in range(_PARTS):  # a statement that costs too much does not hide those behind it
+            try:
+                self.flow(rest, scope)
+                break
+            except (OutOfStepsError, RecursionError) as end:
+                own = f"{scope.file}:{frame.line or 1}"
+                self.unfinished.append(str(end) if isinstance(end, OutOfStepsError) else own)
+                del self.frames[depth:]
+                self.total += self.steps
+                self.steps = self.doubt = 0
+        self.frames.pop()
+        self.total += self.steps
+        self.steps, self.doubt = steps, doubt
 
     def is_spent(self, function: FunctionValue) -> bool:
         """Whether the bounds of all runs are met: a function that is left out for it is noted."""
@@ -74,6 +81,12 @@ class Interpreter(Sinks):
         if spent:
             self.unfinished.append(f"{function.scope.file}:{function.node.lineno}")
         return spent
+
+    def left(self) -> tuple[str, ...]:
+        """Where bounds were met: so many places that each can be looked at, and how many more."""
+        places = tuple(dict.fromkeys(self.unfinished))
+        named, more = places[: self.bounds.named], len(places) - self.bounds.named
+        return (*named, f"{more:,} more functions") if more > 0 else named
 
     def close(self) -> None:
         """Let go of what was read: taken apart here, it goes at once, without a collection."""

@@ -51,7 +51,7 @@ def scan_models(graph: ModuleGraph, name: str, folders: Folders) -> ModelScan:
     found = ModelScan(
         sites(machine.observations, machine.extended, machine.looked, tree),
         tuple(sorted(sources.unread.items())),
-        tuple(dict.fromkeys(machine.unfinished)),
+        machine.left(),
         len(sources.files),
         len(reached),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -21,20 +22,17 @@ class Limits:
 
     Attributes:
         file: bytes of one file; a longer one is generated.
-        parsed: bytes of source that are parsed in all, and ``seen`` the same in signs. A tree takes
-            500 to 600 bytes a sign, and more while it is parsed.
-        kept: signs of source whose syntax trees stay in memory for a while.
-        dense: signs of one file.
-        run: signs of all modules that run: what they define holds their trees.
+        parsed: bytes of source that are parsed in all, and ``seen`` the same as ``weight`` has it.
+        memory: bytes of all syntax trees, with that of a file while it is parsed.
+        run: weight of all modules that run: what they define holds their trees.
         held: bytes of texts that stay in memory; others are read again.
     """
 
     file: int = 4_000_000
     parsed: int = 10_000_000
-    seen: int = 700_000
-    kept: int = 40_000
-    dense: int = 50_000
-    run: int = 390_000
+    seen: int = 750_000
+    memory: int = 225_000_000
+    run: int = 495_000
     held: int = 24_000_000
 
 
@@ -59,6 +57,7 @@ class Sources:
     _signs: int = 0
     _held: int = 0
     _running: dict[str, ast.Module] = field(default_factory=dict)
+    _weights: dict[str, int] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
     @property
@@ -81,7 +80,7 @@ class Sources:
             return self._bytes[path]
         if path not in self.all_paths:
             return None
-        data = self._checked(path, self.tree.read((path,)).get(path))
+        data = self._checked(path, self.tree.read((path,), self.limits.file + 1).get(path))
         if data is None or self._held <= self.limits.held:
             self._keep(path, data)
         return data
@@ -99,17 +98,14 @@ class Sources:
             part = wanted[start : start + _AT_ONCE]
             known = [p for p in part if p in self.all_paths]
             self._bytes.update(dict.fromkeys(part))
-            for path, data in self.tree.read(known).items():
+            for path, data in self.tree.read(known, self.limits.file + 1).items():
                 self._keep(path, self._checked(path, data))
 
     def _checked(self, path: str, data: bytes | None) -> bytes | None:
         if data is None:
             self.unread[path] = "listed, but its content is not there"
         elif len(data) > self.limits.file:
-            self.unread[path] = f"{len(data):,} bytes are more than is read of one file"
-            return None
-        elif path.endswith(".py") and signs(data) > self.limits.dense:
-            self.unread[path] = f"{len(data):,} bytes of dense source are more than is read"
+            self.unread[path] = f"over {self.limits.file:,} bytes are more than is read of one file"
             return None
         return data
 
@@ -117,7 +113,7 @@ class Sources:
         """The syntax tree of a module that will hold it in memory, while that can be afforded."""
         tree = self.module(path)
         if tree is not None:
-            weight = signs(self.load(path) or b"")
+            weight = self._weight(path)
             if self._run + weight > self.limits.run:
                 self.unread[path] = "more source than is kept in memory at once: not followed"
                 return None
@@ -145,23 +141,30 @@ class Sources:
         if not known:
             self._seen.add(path)
             self._parsed += len(data)
-            self._signs += signs(data)
+            self._signs += self._weight(path)
         if not known and (self._parsed > self.limits.parsed or self._signs > self.limits.seen):
             self.unread[path] = "more source than is read of one project: not reached"
+            return None
+        if not self._make_room(self._weight(path)):
+            self.unread[path] = f"{len(data):,} bytes of source need more memory than is left"
             return None
         tree = parse(data)
         if isinstance(tree, str):
             self.unread[path] = tree
             return None
         self._trees[path] = tree
-        self._kept += signs(data)
-        self._evict(path)
+        self._kept += self._weight(path)
         return tree
+
+    def _weight(self, path: str) -> int:
+        if path not in self._weights:
+            self._weights[path] = weight(self.load(path) or b"")
+        return self._weights[path]
 
     def drop(self, path: str) -> None:
         """Let go of a syntax tree; it is parsed again where somebody asks for it."""
         if self._trees.pop(path, None) is not None:
-            self._kept -= signs(self.load(path) or b"")
+            self._kept -= self._weight(path)
 
     def spare(self, path: str) -> None:
         """Nobody is known to ask for a syntax tree again: it goes first where room is needed."""
@@ -174,22 +177,40 @@ class Sources:
         self._running.clear()
         self._kept = 0
 
-    def _evict(self, newest: str) -> None:
-        # Before the modules run, what they will hold is free for others.
-        room = max(self.limits.kept, self.limits.run - self._run)
-        while self._kept > room and len(self._trees) > 1:
+    def _make_room(self, weight: int) -> bool:
+        """Let go of the oldest trees until one more can be parsed; False where it never can."""
+        room = (self.limits.memory - weight * _PARSING) // _TREE - self._run
+        while self._kept > room and self._trees:
             oldest, _ = self._trees.popitem(last=False)
-            if oldest == newest:
-                return
-            self._kept -= signs(self.load(oldest) or b"")
+            self._kept -= self._weight(oldest)
+        return room >= 0
 
 
-_SIGNS = (b"(", b",", b".", b"=", b"[", b"\n")
+_TREE = 430
+_PARSING = 1_000
+"""Bytes that a unit of weight takes in memory, as a tree and while it is parsed: measured."""
+_SIGNS = b"(,.=[\n+-*/%|&^<>;:@~"
+_WORDS = (b" or ", b" and ", b" in ", b" is ", b" not ")
+_TEXTS = re.compile(
+    rb"#[^\n]*+"
+    rb'|"""(?:[^"\\]|\\.|"(?!""))*+"""'
+    rb"|\x27{3}(?:[^\x27\\]|\\.|\x27(?!\x27\x27))*+\x27{3}"
+    rb'|"(?:[^"\\\n]|\\.)*+"'
+    rb"|\x27(?:[^\x27\\\n]|\\.)*+\x27",
+    re.DOTALL,
+)
+_USUAL, _MOST = 0.25, 2.6
 
 
-def signs(data: bytes) -> int:
-    """How large the syntax tree of a text is: it grows with these, not with comments and texts."""
-    return sum(map(data.count, _SIGNS))
+def weight(data: bytes) -> int:
+    """How large the syntax tree of a text is: signs outside of comments and texts.
+
+    Generated source has more of them in a line than people write, and more of the tree for each.
+    """
+    bare = _TEXTS.sub(b"", data)
+    count = len(bare) - len(bare.translate(None, _SIGNS)) + sum(map(bare.count, _WORDS))
+    count += data.count(b"{")  # those of f-strings too
+    return round(count * min(max(count / max(len(bare), 1) / _USUAL, 1), _MOST))
 
 
 def parse(data: bytes) -> ast.Module | str:

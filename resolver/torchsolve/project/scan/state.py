@@ -49,7 +49,8 @@ class Bounds:
     Attributes:
         steps: expressions and statements of one run; ``total`` of all runs.
         depth: calls inside calls.
-        observations: what may be seen before no more functions are run that nothing calls.
+        observations: what may be seen before a run ends and no more functions are run.
+        named: places where a bound was met that are told apart; the rest is a count.
     """
 
     steps: int = 20_000
@@ -57,6 +58,7 @@ class Bounds:
     depth: int = 14
     observations: int = 12_000
     unroll: int = 48
+    named: int = 200
 
 
 class State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from torchsolve.project.scan.binding import Binding, decorator
@@ -39,7 +39,7 @@ class Statements(Binding):
         """Run statements; False where none behind them is reached."""
         return self.flow(statements, scope) is Flow.ON
 
-    def flow(self, statements: Sequence[ast.stmt], scope: Scope) -> Flow:
+    def flow(self, statements: Iterable[ast.stmt], scope: Scope) -> Flow:
         """Run statements in order."""
         guards = len(self.frame.guards) if self.frames else 0
         found = Flow.ON
