@@ -242,7 +242,10 @@ def solved_problem(case: Case) -> Problem:
     class Watching(CoreEngine):
         def solve(self, problem: Problem, *more: object) -> Answer:
             answer = super().solve(problem)
-            seen.extend([problem] if isinstance(answer, Solved) else [])
+            if isinstance(answer, Solved):
+                seen.append(problem)
+                # What was learnt of edges widens later searches, which may then look at others.
+                super().solve(problem)
             return answer
 
     vars(pipeline)["CoreEngine"] = Watching
