@@ -56,6 +56,9 @@ def test_a_path_wins_where_the_text_looks_like_one(
     assert classify("./trellis2", samples) == LocalPath(Path("trellis2"))
     assert classify("owner/repo", samples) == LocalPath(Path("owner/repo"))
     assert classify("plain", samples) == LocalPath(Path("plain"))
+    assert classify("./plain@v1", samples) == LocalPath(Path("plain"), "v1")
+    assert classify("owner/repo@a@b/c", samples) == LocalPath(Path("owner/repo"), "a@b/c")
+    assert classify("owner/other@v1", samples) == Repository("https://github.com/owner/other", "v1")
     assert classify("requirements.txt", samples) == LocalPath(Path("requirements.txt"))
     assert classify(".", samples) == LocalPath(Path())
 

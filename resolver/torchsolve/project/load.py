@@ -59,8 +59,9 @@ def load(reference: str, options: ReadOptions) -> ProjectFacts:
             return _repository(url, options.rev or rev, reference, options)
         case RegistryId(node, rev):
             return _of_registry(node, options.rev or rev, reference, options)
-        case LocalPath(path):
-            return _path(path, reference, options)
+        case LocalPath(path, rev):
+            given = options.rev or rev
+            return _path(path, reference, replace(options, rev=given))
 
 
 def _is_one_file(what: object) -> bool:

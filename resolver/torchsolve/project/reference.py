@@ -38,9 +38,10 @@ _FILE_SUFFIXES = (".txt", ".in", ".toml", ".whl", ".cfg")
 
 @dataclass(frozen=True, slots=True)
 class LocalPath:
-    """A file or folder that exists."""
+    """A file or folder that exists, and the revision of a local repository after ``@``."""
 
     path: Path
+    rev: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,16 @@ def classify(text: str, samples: Callable[[], tuple[str, ...]]) -> Reference:
         return SampleName(text)
     if path.exists():
         return LocalPath(path)
-    return _github(text, samples)
+    return _at_revision(text) or _github(text, samples)
+
+
+def _at_revision(text: str) -> LocalPath | None:
+    """A folder that exists, before the first ``@`` that leaves one."""
+    for place, character in enumerate(text):
+        folder = Path(text[:place]).expanduser()
+        if character == "@" and text[place + 1 :] and text[:place] and folder.is_dir():
+            return LocalPath(folder, text[place + 1 :])
+    return None
 
 
 def _looks_like_path(text: str) -> bool:
