@@ -44,6 +44,32 @@ def test_folders_of_a_file_come_first_or_last(tmp_path: Path) -> None:
     assert found["unet"] == found["diffusion_models"]
 
 
+@pytest.mark.parametrize(
+    ("text", "category", "folders"),
+    [
+        # A folder that is known keeps its place, unless it is to be the first.
+        ("diffusion_models: models/unet", "unet", ("models/unet", "models/diffusion_models")),
+        (
+            "is_default: true\n  unet: models/diffusion_models/",
+            "diffusion_models",
+            ("models/diffusion_models", "models/unet"),
+        ),
+        # Of several lines under is_default the last comes first.
+        ("is_default: true\n  vae: |\n    /a\n    /b", "vae", ("/b", "/a", "models/vae")),
+        # A category of its own; the base may be the environment's to say, a folder may not.
+        ("base_path: $DATA/x\n  own: a", "own", ("{DATA}/x/a",)),
+        ("base_path: ${DATA}\n  own: ../a", "own", ("a",)),
+        ("base_path: ~/x\n  own: |\n    a\n\n    /abs", "own", ("~/x/a", "/abs")),
+        ("own: $NOT/a", "own", ("$NOT/a",)),
+    ],
+)
+def test_each_line_as_comfyui_adds_it(
+    tmp_path: Path, text: str, category: str, folders: tuple[str, ...]
+) -> None:
+    """Held against ComfyUI's own two functions, run on the same files."""
+    assert _folders(tmp_path, f"a:\n  {text}\n")[category] == folders
+
+
 @pytest.mark.parametrize("text", ["- a", "a: b", "a:\n  loras: [x]", "a:\n  base_path: 3", "a: {"])
 def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import yaml
 
 from torchsolve.errors import UsageError
 from torchsolve.facts.folders import FolderTable
+
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+"""What ComfyUI expands in a base_path: the environment of the container says it."""
 
 ModelFolders = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
@@ -33,9 +37,15 @@ def model_folders(table: FolderTable, day: dt.date | None, extra: Path | None) -
         home = names.get(category, category)
         for name in {home, category, *(a for a, c in names.items() if c == home and a in found)}:
             dirs, suffixes = found.get(name, ((), ()))
-            rest = tuple(known for known in dirs if known != folder)
-            found[name] = ((folder, *rest) if first else (*rest, folder), suffixes)
+            found[name] = _with(dirs, folder, first=first), suffixes
     return found
+
+
+def _with(dirs: tuple[str, ...], folder: str, *, first: bool) -> tuple[str, ...]:
+    """As ``folder_paths.add_model_folder_path``: one that is known moves only to be the first."""
+    if first:
+        return (folder, *(known for known in dirs if known != folder))
+    return dirs if folder in dirs else (*dirs, folder)
 
 
 def _added(file: Path) -> Iterator[tuple[str, str, bool]]:
@@ -50,7 +60,9 @@ def _added(file: Path) -> Iterator[tuple[str, str, bool]]:
             if not isinstance(folders, str):
                 raise _bad(file, f"{category} of {section} is not a text: one folder a line")
             for line in filter(None, folders.split("\n")):
-                joined = posixpath.normpath(posixpath.join(base or "", line))
+                joined = posixpath.normpath(
+                    posixpath.join(_VARIABLE.sub(r"{\1}", base or ""), line)
+                )
                 yield str(category), joined, bool(rows.get("is_default"))
 
 

@@ -57,12 +57,12 @@ def live(group: Group, tree: Tree) -> Group:
 
 def choice_of(group: Group, texts: list[Text], several: bool) -> Choice:
     """Who decides which file it is: of those that have a say the one that is hardest to foresee."""
-    if is_registration(group.first):
-        return Choice.FIXED
     kinds = {h.kind for t in texts for h in t.holes} | {kind for kind, _ in _marks(group, texts)}
     for kind in ("config", "env", "user"):
         if kind in kinds:
             return Choice(kind)
+    if is_registration(group.first) and "run" not in kinds:
+        return Choice.FIXED
     if group.first.mechanism is Mechanism.FOLDER_PATHS and any("*" in _end(t) for t in texts):
         return Choice.USER
     if "run" in kinds:  # nobody who is asked: what calls it, or a file, says so
