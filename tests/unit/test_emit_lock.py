@@ -93,6 +93,18 @@ def test_file_without_hash_is_never_locked() -> None:
     assert "#sha256=" not in caught.value.hint
 
 
+def test_an_sdist_whose_requirements_are_unknown_has_its_hash(tmp_path: Path) -> None:
+    plan = cpu()
+    first, *rest = plan.pins
+    name = f"{first.name}-{first.version}.tar.gz"
+    file = replace(first.file, filename=name, url=f"https://index.example/{name}")
+    unread = replace(first, file=file, unread="says nothing without being built")
+    lock = plan_to_lock(replace(plan, pins=(unread, *rest)))
+    found = read_lock(_saved(lock, tmp_path))[0].pin(first.name)
+    assert found is not None
+    assert found.file.sha256 == first.file.sha256
+
+
 def test_an_address_without_a_hash_is_told_where_to_put_it() -> None:
     plan = cpu()
     first, *rest = plan.pins

@@ -197,13 +197,16 @@ class Plan:
 
     @property
     def unlockable(self) -> tuple[Pin, ...]:
-        """Pins that cannot be locked: no hash, or bytes that nobody could read."""
+        """Pins that cannot be locked: no hash, or bytes that nobody could read.
+
+        Of an sdist with a hash the requirements alone may be unknown: its bytes are what they are.
+        """
         return tuple(
             pin
             for pin in self.pins
             if pin.layer is not Layer.BASE
             and pin.vcs is None
-            and (pin.file.sha256 is None or pin.unread is not None)
+            and (pin.file.sha256 is None or (pin.unread is not None and pin.file.is_wheel))
         )
 
 
