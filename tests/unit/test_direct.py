@@ -124,6 +124,38 @@ def test_a_folder_of_this_machine_is_read_and_never_locked(
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize(
+    ("version", "code", "said"),
+    [
+        ('version = "3"', 0, ""),
+        ('version = "1"', 3, "needs kernel>=2"),
+        ('dynamic = ["version"]', 0, "version is unknown without building it; taken to hold: >=2"),
+    ],
+)
+def test_the_version_of_a_reference_is_what_it_declares(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    version: str,
+    code: int,
+    said: str,
+) -> None:
+    folder = tmp_path / "kernel"
+    folder.mkdir()
+    table = f'[project]\nname = "kernel"\n{version}\ndependencies = []\n'
+    (folder / "pyproject.toml").write_text(table)
+    lines = tmp_path / "r.txt"
+    lines.write_text(f"kernel @ {folder.as_uri()}\nuser\n")
+    projects = {
+        "user": [FakeFile(make_wheel("user", "1.0", ["kernel>=2"]))],
+        "kernel": [FakeFile(make_wheel("kernel", "9.0"))],
+    }
+    with IndexServer(projects) as server:
+        command = ["resolve", str(lines), "--python", "3.12", "--index", server.url]
+        assert run([*command, "--cache-dir", str(tmp_path / "cache")]) == code
+    out, err = capsys.readouterr()
+    assert said in out + err
+
+
 def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="sha256=00 is no SHA-256"):
         read("https://files.example/kernel-1.0-py3-none-any.whl#sha256=00", tmp_path)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import total_ordering
+from typing import TYPE_CHECKING
 
 from torchsolve.model.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from packaging.version import Version
 
 _TAG = re.compile(r"cu(\d{2})(\d)")
 _DIGITS = 4300
@@ -93,3 +99,10 @@ def dotted_key(text: str) -> tuple[int, ...]:
 def has_endless_number(text: str) -> bool:
     """Whether it holds a number that Python refuses to read: of more than 4,300 digits."""
     return len(text) > _DIGITS and bool(_ENDLESS.search(text))
+
+
+def version_span(newest_first: Sequence[Version]) -> str:
+    """``2.5.5``, or ``2.5.0 to 2.5.5 (6 versions)``."""
+    newest, oldest = newest_first[0], newest_first[-1]
+    count = f"({len(newest_first)} versions)"
+    return str(newest) if newest == oldest else f"{oldest} to {newest} {count}"

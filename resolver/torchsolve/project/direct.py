@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urldefrag
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from torchsolve.errors import TorchsolveError, UnknownError
 from torchsolve.model.package import DirectFile, DistMetadata, IndexFile
@@ -36,7 +38,7 @@ def read_git(requirement: Requirement, origin: str, options: ReadOptions) -> Dir
     path = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
     metadata = _static(GitTree.at(git_dir, commit).read([path])[path], requirement, origin)
     unread = None if metadata is not None else _NEEDS_BUILD
-    return DirectFile(file, metadata, (url, commit, subdirectory), unread)
+    return DirectFile(_versioned(file, metadata), metadata, (url, commit, subdirectory), unread)
 
 
 def read_folder(requirement: Requirement, folder: Path, origin: str) -> DirectFile:
@@ -46,7 +48,13 @@ def read_folder(requirement: Requirement, folder: Path, origin: str) -> DirectFi
     data = FolderTree(folder).read(["pyproject.toml"])["pyproject.toml"]
     metadata = _static(data, requirement, origin)
     file = IndexFile(name, _UNBUILT, f"{name} @ {folder.as_uri()}", None, "direct")
-    return DirectFile(file, metadata, unread=None if metadata is not None else _NEEDS_BUILD)
+    unread = None if metadata is not None else _NEEDS_BUILD
+    return DirectFile(_versioned(file, metadata), metadata, unread=unread)
+
+
+def _versioned(file: IndexFile, metadata: DistMetadata | None) -> IndexFile:
+    """With the version that is declared, where one is."""
+    return file if metadata is None else replace(file, version=metadata.version)
 
 
 def _parts(text: str) -> tuple[str, str | None, str | None]:
@@ -73,4 +81,7 @@ def _static(data: bytes | None, requirement: Requirement, origin: str) -> DistMe
     if not found.declares or found.dynamic_files:
         return None
     name = canonicalize_name(requirement.name)
-    return DistMetadata(name, _UNBUILT, found.requirements, found.requires_python)
+    version = _UNBUILT
+    with suppress(InvalidVersion):
+        version = Version(found.version) if found.version else _UNBUILT
+    return DistMetadata(name, version, found.requirements, found.requires_python)

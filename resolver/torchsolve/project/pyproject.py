@@ -24,6 +24,7 @@ class Pyproject:
 
     Attributes:
         name: ``[project] name``; None without.
+        version: ``[project] version``; None where it is not static.
         requirements: ``dependencies``; extras: of the extras and groups that were asked for.
         dynamic_files: files that setuptools is told to read the dependencies from.
         extra_files: the same for the extras that were asked for.
@@ -45,6 +46,7 @@ class Pyproject:
     indexes: tuple[IndexOption, ...] = ()
     lacking: frozenset[str] = frozenset()
     extra_files: tuple[str, ...] = ()
+    version: str | None = None
 
 
 def read(
@@ -96,6 +98,7 @@ def read(
         tuple(uv.indexes),
         frozenset(reader.lacking),
         tuple(file for files in listed.values() for file in files),
+        _text(project.get("version")),
     )
 
 

@@ -22,6 +22,7 @@ from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
 from torchsolve.model.target import Target
 from torchsolve.model.values import dataclass, field, replace
+from torchsolve.model.version import version_span
 from torchsolve.solve.keys import CUDA, PYTHON, make_key, split_key
 from torchsolve.solve.masks import NOTHING, OptIn, is_exact, specifier_mask
 from torchsolve.solve.needs import Told, keep
@@ -37,6 +38,8 @@ from torchsolve.solve.options import (
 from torchsolve.solve.question import Companion, Question, Rules
 from torchsolve.solve.sources import DirectReader, Index
 
+# What ``DirectFile`` has where only a build can tell.
+_UNKNOWN = Version("0")
 # Errors that speak of one file: no installer takes it, and another version may serve.
 DEFECTIVE = ("bad-metadata", "not-a-wheel", "not-an-sdist")
 
@@ -45,6 +48,7 @@ DEFECTIVE = ("bad-metadata", "not-a-wheel", "not-an-sdist")
 class Package:
     """One package of a problem. ``everything`` has a bit for each option.
 
+    ``unversioned``: a reference whose version only a build could tell: all bounds hold for it.
     ``told``: by position what METADATA says; ``kept``: the same as it is kept for later runs.
     """
 
@@ -57,7 +61,13 @@ class Package:
     opted: OptIn = NOTHING
     kept: dict[int, KeptNeeds] | None = None
     told: dict[int, Told] = field(default_factory=dict)
+    unversioned: bool = False
     _masks: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def assumed(self) -> list[str]:
+        """Bounds that were asked of a version that nobody knows."""
+        return sorted(filter(None, self._masks)) if self.unversioned else []
 
     @property
     def everything(self) -> int:
@@ -71,6 +81,8 @@ class Package:
     def admits(self, specifier: str) -> int:
         """The same by the specifier's text."""
         text = specifier
+        if self.unversioned:
+            return self._masks.setdefault(text, self.everything)
         if self.opted is not NOTHING:
             text = f"{text} with {self.opted}"
         mask = self._masks.get(text)
@@ -210,7 +222,8 @@ class Shelf:
         if extra:
             return self.package(name).with_extra(extra)
         if name in self._directs:
-            return Package(name, name, "", (self._directs[name],))
+            option = self._directs[name]
+            return Package(name, name, "", (option,), unversioned=option.version == _UNKNOWN)
         return self._read_named(name)
 
     def _read_named(self, name: NormalizedName) -> Package:
@@ -363,13 +376,6 @@ class Shelf:
         versions = sorted({file.version for file in files})
         pinned = next((spec.version for spec in specifier if is_exact(specifier)), "")
         return _unusable(name, _missing(versions, pinned), name)
-
-
-def version_span(newest_first: Sequence[Version]) -> str:
-    """``2.5.5``, or ``2.5.0 to 2.5.5 (6 versions)``."""
-    newest, oldest = newest_first[0], newest_first[-1]
-    count = f"({len(newest_first)} versions)"
-    return str(newest) if newest == oldest else f"{oldest} to {newest} {count}"
 
 
 def _missing(versions: Sequence[Version], pinned: str) -> str:

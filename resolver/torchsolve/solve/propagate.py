@@ -16,9 +16,9 @@ from packaging.version import Version
 
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.values import dataclass, replace
+from torchsolve.model.version import version_span
 from torchsolve.solve.keys import CUDA, PYTHON, split_key
 from torchsolve.solve.masks import bits
-from torchsolve.solve.packages import version_span
 from torchsolve.solve.problem import Edge, Problem
 
 _VERSIONS = 3

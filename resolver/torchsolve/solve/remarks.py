@@ -79,6 +79,9 @@ def _of_file(package: Package, position: int, problem: Problem) -> Iterator[str]
     file = option.file
     if file is None:
         return
+    if package.assumed:
+        bounds = _listed(package.assumed)
+        yield f"{name}: its version is unknown without building it; taken to hold: {bounds}"
     if file.yanked is not None:
         why = f": {file.yanked}" if file.yanked else ""
         yield f"{name} {option.version} was yanked by its publisher{why}; an exact pin asks for it"
