@@ -38,8 +38,6 @@ from torchsolve.solve.options import (
 from torchsolve.solve.question import Companion, Question, Rules
 from torchsolve.solve.sources import DirectReader, Index
 
-# What ``DirectFile`` has where only a build can tell.
-_UNKNOWN = Version("0")
 # Errors that speak of one file: no installer takes it, and another version may serve.
 DEFECTIVE = ("bad-metadata", "not-a-wheel", "not-an-sdist")
 
@@ -80,11 +78,9 @@ class Package:
 
     def admits(self, specifier: str) -> int:
         """The same by the specifier's text."""
-        text = specifier
         if self.unversioned:
-            return self._masks.setdefault(text, self.everything)
-        if self.opted is not NOTHING:
-            text = f"{text} with {self.opted}"
+            return self._masks.setdefault(specifier, self.everything)
+        text = specifier if self.opted is NOTHING else f"{specifier} with {self.opted}"
         mask = self._masks.get(text)
         if mask is None:
             asked = SpecifierSet(specifier)
@@ -223,7 +219,8 @@ class Shelf:
             return self.package(name).with_extra(extra)
         if name in self._directs:
             option = self._directs[name]
-            return Package(name, name, "", (option,), unversioned=option.version == _UNKNOWN)
+            # 0 is what ``DirectFile`` has where only a build can tell.
+            return Package(name, name, "", (option,), unversioned=option.version == Version("0"))
         return self._read_named(name)
 
     def _read_named(self, name: NormalizedName) -> Package:
