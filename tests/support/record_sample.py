@@ -21,6 +21,7 @@ from torchsolve.project.gitdir import commit_of, git_dir_of
 from torchsolve.project.load import load
 from torchsolve.project.options import ReadOptions
 from torchsolve.project.tree import GitTree
+from torchsolve.wheel.metadata import split_number
 
 _UNREAD = "its bytes could not be read when the sample was recorded"
 
@@ -38,7 +39,10 @@ def recorded(
         "commit": facts.source.commit,
         "date": facts.source.date.astimezone(UTC).isoformat(),
         "requirements": [
-            {"requirement": str(d.requirement), "origin": d.evidence.origin}
+            {
+                "requirement": d.evidence.statement.removeprefix("needs "),
+                "origin": d.evidence.origin,
+            }
             for d in facts.requirements
         ],
         "undeclared": kept.get("undeclared", []),
@@ -61,6 +65,7 @@ def _wheel(wheel: WheelFact) -> dict[str, Any]:
 def _metadata(metadata: DistMetadata) -> dict[str, Any]:
     return {
         "requires": [str(d.requirement) for d in metadata.requires],
+        "lines": [split_number(d.evidence.origin)[1] for d in metadata.requires],
         "requires_python": metadata.requires_python,
         "extras": sorted(metadata.extras),
     }

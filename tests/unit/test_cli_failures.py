@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.index_server import IndexServer
 from torchsolve import __version__
 from torchsolve.cli import failures
 from torchsolve.cli.app import run
@@ -217,3 +218,25 @@ def test_completion_is_offered() -> None:
     done = _process("--show-completion", "bash", SHELL="/bin/bash")
     assert done.returncode in (0, 2)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("cv2", "did you mean opencv-python? else"),
+        ("transfomers", "did you mean transformers? else"),
+        ("zz-nobody-has-it", "check the name, or"),
+    ],
+)
+def test_a_name_that_no_index_has_is_said_so(
+    asked: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = tmp_path / "requirements.txt"
+    lines.write_text(f"{asked}\n")
+    with IndexServer({}) as server:
+        where = ["--index", server.url, "--cache-dir", str(tmp_path / "cache")]
+        code = run(["resolve", str(lines), "--python", "3.12", *where])
+    told = capsys.readouterr().err
+    assert code == 3
+    assert "error: no-such-package " in told
+    assert f"hint: {hint} say where it is: --index URL" in told

@@ -62,7 +62,7 @@ def test_the_file_beside_the_wheel_is_enough(
         assert file_paths(server) == [f"{WHEEL.filename}.metadata"]
     assert requires(found) == ["torch==2.7.0", 'six; extra == "x"']
     assert found.extras == {"x"}
-    assert found.requires[0].evidence.origin == f"METADATA of {WHEEL.filename}"
+    assert found.requires[0].evidence.origin == f"METADATA of {WHEEL.filename}:5"
 
 
 def test_ranges_read_the_directory_and_one_member(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ class TestSdists:
             found = read(tmp_path, server)
             assert file_paths(server) == ["demo-1.0.tar.gz"]
         assert requires(found) == ["six"]
-        assert found.requires[0].evidence.origin == "PKG-INFO of demo-1.0.tar.gz"
+        assert found.requires[0].evidence.origin == "PKG-INFO of demo-1.0.tar.gz:4"
 
     @pytest.mark.parametrize(
         "sdist",

@@ -39,7 +39,7 @@ def test_a_wheel_file(tmp_path: Path, options: ReadOptions) -> None:
     assert wheel.file.url == path.as_uri()
     assert (wheel.torch, wheel.cuda) == ("==2.7.0", "cu126")
     assert wheel.metadata is not None
-    assert wheel.metadata.requires[0].evidence.origin == f"METADATA of {WHEEL.filename}"
+    assert wheel.metadata.requires[0].evidence.origin == f"METADATA of {WHEEL.filename}:4"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_metadata_of_a_file(tmp_path: Path) -> None:
     path = make_wheel("demo", "1.0+cu126", ["torch==2.7.0"]).write(tmp_path)
     found = read_wheel(path, path.name)
     assert str(found.version) == "1.0+cu126"
-    assert found.requires[0].evidence.origin == f"METADATA of {path.name}"
+    assert found.requires[0].evidence.origin == f"METADATA of {path.name}:4"
 
 
 def test_wheel_and_record_facts() -> None:

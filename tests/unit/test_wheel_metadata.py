@@ -23,7 +23,7 @@ def test_requirements_with_their_origin() -> None:
     ]
     evidence = found.requires[0].evidence
     assert evidence.statement == "needs torch (==2.7.0)"
-    assert (evidence.strength, evidence.origin) == (Strength.DECLARED, "METADATA of demo.whl")
+    assert (evidence.strength, evidence.origin) == (Strength.DECLARED, "METADATA of demo.whl:6")
 
 
 def test_the_description_says_nothing() -> None:

@@ -27,7 +27,7 @@ from torchsolve.index.settings import IndexSettings
 from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
-from torchsolve.wheel.metadata import build_metadata, parse_metadata
+from torchsolve.wheel.metadata import build_metadata, parse_metadata, split_number
 
 METADATA_LIMIT = 8 * 1024 * 1024
 BUILD_LIMIT = 256 * 1024 * 1024
@@ -237,6 +237,7 @@ def _encode(metadata: DistMetadata) -> Entry:
     if metadata.requires:
         said = metadata.requires[0].evidence
         body |= {"source": said.origin.rpartition(" of ")[0], "strength": int(said.strength)}
+        body["lines"] = [split_number(d.evidence.origin)[1] for d in metadata.requires]
     return Entry({"form": _FORM}, json.dumps(body, ensure_ascii=False))
 
 
@@ -264,6 +265,7 @@ def _decode(entry: Entry, file: IndexFile) -> DistMetadata:
         extras=body["extras"],
         notes=body["notes"],
         strength=Strength(body.get("strength", Strength.DECLARED)),
+        numbers=body.get("lines", ()),
     )
 
 

@@ -17,8 +17,9 @@ Outline = tuple[Version, bool]
 Refused = tuple[tuple[str, str], ...]
 """Versions, each with the Requires-Python that refuses the target."""
 
-NeedRow = tuple[tuple[str, ...], str, str, bool]
-"""A requirement that holds for a target: package keys, specifier, line, whether it is direct."""
+NeedRow = tuple[tuple[str, ...], str, str, bool, int]
+"""A requirement that holds for a target: package keys, specifier, its text, whether it is direct,
+and its line in the file (0: not known)."""
 
 KeptNeeds = tuple[
     str, str, str, int, str, tuple[str, ...], tuple[str, ...], dict[str, tuple[NeedRow, ...]]

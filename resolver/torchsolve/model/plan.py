@@ -226,6 +226,10 @@ class Advice:
     then: str
 
 
+NO_PAGE = "is on no index that was asked"
+"""What a conflict says of a name that nobody has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """A smallest set of facts that cannot hold together in a cell.

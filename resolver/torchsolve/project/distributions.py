@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 
 from torchsolve.resources import share
@@ -27,6 +28,18 @@ def alternatives_to(name: str) -> frozenset[str]:
     """Other distributions that bring a module which this one brings."""
     sharing = (names for names in _table().values() if name in names)
     return frozenset(other for names in sharing for other in names) - {name}
+
+
+def meant_by(name: str, others: Iterable[str]) -> str:
+    """What a name that no index has may stand for; empty where nothing is near.
+
+    ``others``: names of the project's other requirements. Beside them the table is looked through:
+    an import name is its distribution's, anything else the name that is spelt most alike.
+    """
+    known = {*others, *(row for names in _table().values() for row in names)} - {name}
+    found = [one for one in distributions_of(name.replace("-", "_")) if one != name]
+    found += [one for module in _table() if module.lower() == name for one in _table()[module]]
+    return next(iter((*found, *get_close_matches(name, sorted(known), 1, 0.8))), "")
 
 
 @cache

@@ -36,11 +36,16 @@ class Named:
         requirement: its URL never holds a user name with a password, or a token.
         claimed: how the name was found, where nothing states it; None where it is stated.
         redacted: whether credentials were taken out of its URL.
+        typed: the words that it was read from; empty where they hold an address.
     """
 
     requirement: Requirement
     claimed: str | None = None
     redacted: bool = False
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed or str(self.requirement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def _path(text: str, *, editable: bool) -> LocalPath:
 def _pep508(text: str) -> Named:
     requirement = _requirement(text)
     if not requirement.url:
-        return Named(requirement)
+        return Named(requirement, typed=" ".join(text.split()))
     clean = without_secrets(requirement.url)
     redacted = clean != requirement.url
     requirement.url = clean

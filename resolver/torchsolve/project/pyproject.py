@@ -246,7 +246,7 @@ class _Reader:
             return None
         if named.redacted:
             self.notes.append(f"{origin}: credentials in the address are left out")
-        statement = f"needs {named.requirement}{why}"
+        statement = f"needs {named}{why}"
         evidence = Evidence(self.subject, statement, Strength.DECLARED, origin)
         return Declared(named.requirement, evidence)
 

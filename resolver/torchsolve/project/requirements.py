@@ -243,7 +243,7 @@ class Reader:
             self.result.notes.append(f"{origin}: credentials in the address are left out")
         strength = Strength.CLAIMED if what.claimed else Strength.DECLARED
         verb = "allows only" if constraint else "needs"
-        evidence = Evidence(self.subject, f"{verb} {requirement}", strength, origin)
+        evidence = Evidence(self.subject, f"{verb} {what}", strength, origin)
         key = (str(requirement), constraint)
         if key not in self.result.named:
             self.result.named.add(key)

@@ -78,9 +78,9 @@ def _facts(sample: Sample, reference: str, *, undeclared: bool) -> ProjectFacts:
 
 
 def _declared(item: SampleRequirement, subject: str) -> Declared:
-    requirement = Requirement(item.requirement)
-    evidence = Evidence(subject, f"needs {requirement}", Strength.DECLARED, item.origin)
-    return Declared(requirement, evidence)
+    said = f"needs {item.requirement}"
+    evidence = Evidence(subject, said, Strength.DECLARED, item.origin)
+    return Declared(Requirement(item.requirement), evidence)
 
 
 def _imported(item: SampleRequirement, subject: str) -> Declared:
@@ -131,4 +131,5 @@ def _metadata(item: SampleWheel, file: IndexFile) -> DistMetadata | None:
         requires_python=item.requires_python,
         extras=item.extras,
         notes=[],
+        numbers=item.lines,
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from packaging.utils import canonicalize_name
+
 from torchsolve.errors import NoPlanError, TorchsolveError, UnknownError
 from torchsolve.model.outcome import Resolution
-from torchsolve.model.plan import CellStatus, Conflict, Plan
+from torchsolve.model.plan import NO_PAGE, CellStatus, Conflict, Plan
 from torchsolve.model.target import CellId
+from torchsolve.project.distributions import meant_by
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Screen, row
 from torchsolve.report.text import counted
@@ -56,15 +59,19 @@ def _no_plan(resolution: Resolution) -> NoPlanError:
         conflict.reference,
         _place(conflict.cell),
         facts=conflict_facts(conflict),
-        hint=advice or _index_hint(conflict) or _comfyui_hint(conflict) or more,
+        hint=advice or _index_hint(conflict, resolution) or _comfyui_hint(conflict) or more,
     )
 
 
-def _index_hint(conflict: Conflict) -> str:
+def _index_hint(conflict: Conflict, resolution: Resolution) -> str:
     """What helps where no index has a package, or none of its files has the hash asked for."""
+    for fact in conflict.facts:
+        if fact.statement == NO_PAGE:
+            rows = [row for project in resolution.projects for row in project.requirements]
+            meant = meant_by(fact.subject, [canonicalize_name(r.requirement.name) for r in rows])
+            lead = f"did you mean {meant}? else" if meant else "check the name, or"
+            return f"{lead} say where it is: --index URL, --extra-index URL"
     statements = " ".join(fact.statement for fact in conflict.facts)
-    if "is on no index that was asked" in statements:
-        return "check the name, or say where it is: --index URL, --extra-index URL"
     if "hash that the requirements file allows" in statements:
         return "compare the requirement's --hash with the file's, or take the hashes away"
     return ""

@@ -148,7 +148,8 @@ def _by_version(fact: Evidence, context: Context, plan: Try) -> Iterator[Advice]
     found = next((one for one in tried if one is not None), None)
     pin = found.pin(canonicalize_name(requirement.name)) if found is not None else None
     if found is not None and pin is not None:
-        change = f"{requirement.name}=={pin.version} instead of {requirement} [{fact.origin}]"
+        typed = fact.statement.removeprefix("needs ")
+        change = f"{requirement.name}=={pin.version} instead of {typed} [{fact.origin}]"
         yield Advice(change, _named(found))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from torchsolve.errors import UnknownError
 from torchsolve.model.evidence import Evidence
-from torchsolve.model.plan import Conflict
+from torchsolve.model.plan import NO_PAGE, Conflict
 from torchsolve.model.target import Target
 from torchsolve.model.values import replace
 from torchsolve.solve.engine import Answer, Infeasible, Solved
@@ -26,6 +26,10 @@ Solve = Callable[[Question], tuple[Problem, Answer]]
 
 _ANY_GLIBC = (2, 99)
 _LIBSTDCXX = re.compile(r"has no (GLIBCXX|CXXABI)_|needs a newer libstdc")
+# What ``Shelf.missing`` says of a package that is there.
+_NO_VERSION = re.compile(
+    r"(begins|ends) with |has versions |has \S+ and \S+, nothing between|has \S+, not"
+)
 _SHOWN = 4
 
 
@@ -176,6 +180,10 @@ def _between(question: Question, solve: Solve) -> tuple[tuple[Step, ...], tuple[
 
 def _reference(evidence: Sequence[Evidence], edges: Sequence[Evidence]) -> str:
     statements = " ".join(e.statement for e in edges)
+    if any(edge.statement == NO_PAGE for edge in edges):
+        return "no-such-package"
+    if any(_NO_VERSION.match(edge.statement) for edge in edges):
+        return "no-such-version"
     if "has wheels for" in statements or "has no wheel" in statements:
         return "no-usable-wheel"
     if "needs a newer glibc" in statements:

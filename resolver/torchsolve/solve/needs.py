@@ -19,7 +19,7 @@ from torchsolve.model.package import Declared, DistMetadata
 from torchsolve.model.values import dataclass
 from torchsolve.solve.keys import make_key
 from torchsolve.solve.masks import is_pin
-from torchsolve.wheel.metadata import requirement
+from torchsolve.wheel.metadata import requirement, split_number, with_number
 
 _NEEDS = "needs "
 
@@ -103,7 +103,7 @@ class Need:
 
     def __init__(self, row: NeedRow, told: KeptNeeds, declared: Declared | None = None) -> None:
         self.row = row
-        self.keys, self.specifier, _, self.direct = row
+        self.keys, self.specifier, _, self.direct, _ = row
         self.name = NormalizedName(self.keys[0])
         self._told = told
         self._evidence = declared.evidence if declared is not None else None
@@ -114,8 +114,8 @@ class Need:
         """The METADATA that asks."""
         if self._evidence is None:
             _, subject, origin, strength, *_ = self._told
-            text = f"{_NEEDS}{self.row[2]}"
-            self._evidence = Evidence(subject, text, Strength(strength), origin)
+            text, place = f"{_NEEDS}{self.row[2]}", with_number(origin, self.row[4])
+            self._evidence = Evidence(subject, text, Strength(strength), place)
         return self._evidence
 
     @property
@@ -174,7 +174,7 @@ def keep(metadata: DistMetadata, python: str) -> KeptNeeds:
     """What is kept of METADATA, to begin with. ``python``: see ``Told``."""
     label = f"{metadata.name} {metadata.version}"
     said = metadata.requires[0].evidence if metadata.requires else None
-    subject, origin = (said.subject, said.origin) if said else (label, "")
+    subject, origin = (said.subject, split_number(said.origin)[0]) if said else (label, "")
     strength = said.strength if said else Strength.DECLARED
     extras = tuple(sorted(metadata.extras))
     return (label, subject, origin, int(strength), python, metadata.notes, extras, {})
@@ -184,4 +184,5 @@ def _row(declared: Declared) -> NeedRow:
     asked = declared.requirement
     keys = (make_key(asked.name), *(make_key(asked.name, extra) for extra in sorted(asked.extras)))
     line = declared.evidence.statement.removeprefix(_NEEDS)
-    return (keys, str(asked.specifier), line, asked.url is not None)
+    number = split_number(declared.evidence.origin)[1]
+    return (keys, str(asked.specifier), line, asked.url is not None, number)

@@ -20,6 +20,7 @@ from torchsolve.errors import UnknownError
 from torchsolve.model.choice import KeptNeeds, PageRemarks
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
+from torchsolve.model.plan import NO_PAGE
 from torchsolve.model.target import Target
 from torchsolve.model.values import dataclass, field, replace
 from torchsolve.model.version import version_span
@@ -369,7 +370,7 @@ class Shelf:
         if not files and whole.notes:
             return _unusable(name, f"has no file that could be used: {whole.notes[0]}", name)
         if not files:
-            return _unusable(name, "is on no index that was asked", name)
+            return _unusable(name, NO_PAGE, name)
         versions = sorted({file.version for file in files})
         pinned = next((spec.version for spec in specifier if is_exact(specifier)), "")
         return _unusable(name, _missing(versions, pinned), name)

@@ -9,7 +9,7 @@ RECORD (``archive``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -51,8 +51,10 @@ def parse_metadata(text: str, origin: str) -> DistMetadata:
         UsageError: ``bad-metadata`` where Name or Version is missing or malformed.
     """
     raw = read_headers(text)
-    lines, notes = usable(raw.get("requires_dist", ()), origin)
+    asked = raw.get("requires_dist", ())
+    lines, notes = usable(asked, origin)
     name, version = _identity(raw, origin)
+    numbers = dict(zip(asked, _numbers(text), strict=False))
     return build_metadata(
         name,
         version,
@@ -61,7 +63,26 @@ def parse_metadata(text: str, origin: str) -> DistMetadata:
         requires_python=raw.get("requires_python"),
         extras=raw.get("provides_extra", ()),
         notes=notes,
+        numbers=[numbers.get(line, 0) for line in lines],
     )
+
+
+def _numbers(text: str) -> list[int]:
+    """The lines of a file at which requirements begin, from 1."""
+    headers = _HEADERS_END.split(text, maxsplit=1)[0]
+    rows = enumerate(headers.splitlines(), 1)
+    return [number for number, row in rows if row.lower().startswith("requires-dist:")]
+
+
+def split_number(origin: str) -> tuple[str, int]:
+    """``METADATA of x.whl:14`` → ``METADATA of x.whl`` and 14; 0 where no line is named."""
+    place, _, number = origin.rpartition(":")
+    return (place, int(number)) if place and number.isdecimal() else (origin, 0)
+
+
+def with_number(origin: str, number: int) -> str:
+    """The inverse of ``split_number``."""
+    return f"{origin}:{number}" if number else origin
 
 
 def read_headers(text: str) -> RawMetadata:
@@ -82,14 +103,22 @@ def build_metadata(
     extras: list[str] | tuple[str, ...],
     notes: list[str],
     strength: Strength = Strength.DECLARED,
+    numbers: Sequence[int] = (),
 ) -> DistMetadata:
-    """Metadata from fields that hold: each line of ``requires`` is one that ``usable`` passed."""
+    """Metadata from fields that hold: each line of ``requires`` is one that ``usable`` passed.
+
+    ``numbers``: where each stands in the file, from 1; 0 or none where that is not known.
+    """
     subject = f"{name} {version}"
+    at = {line: with_number(origin, n) for line, n in zip(requires, numbers, strict=False)}
     return DistMetadata(
         canonicalize_name(name),
         Version(version),
         tuple(
-            Declared(requirement(line), Evidence(subject, f"needs {line}", strength, origin))
+            Declared(
+                requirement(line),
+                Evidence(subject, f"needs {line}", strength, at.get(line, origin)),
+            )
             for line in requires
         ),
         requires_python,
