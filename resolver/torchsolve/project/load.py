@@ -60,7 +60,7 @@ def load(reference: str, options: ReadOptions) -> ProjectFacts:
         case RegistryId(node, rev):
             return _of_registry(node, options.rev or rev, reference, options)
         case LocalPath(path, rev):
-            given = options.rev or rev
+            given = rev if options.rev is None else options.rev
             return _path(path, reference, replace(options, rev=given))
 
 
