@@ -8,7 +8,6 @@ from torchsolve.errors import NoPlanError, TorchsolveError, UnknownError
 from torchsolve.model.outcome import Resolution
 from torchsolve.model.plan import NO_PAGE, CellStatus, Conflict, Plan
 from torchsolve.model.target import CellId
-from torchsolve.project.distributions import meant_by
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Screen, row
 from torchsolve.report.text import counted
@@ -65,6 +64,8 @@ def _no_plan(resolution: Resolution) -> NoPlanError:
 
 def _index_hint(conflict: Conflict, resolution: Resolution) -> str:
     """What helps where no index has a package, or none of its files has the hash asked for."""
+    from torchsolve.project.distributions import meant_by
+
     for fact in conflict.facts:
         if fact.statement == NO_PAGE:
             rows = [row for project in resolution.projects for row in project.requirements]

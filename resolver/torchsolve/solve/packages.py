@@ -367,10 +367,9 @@ class Shelf:
         if page is not None and page.about.status == "quarantined":
             why = f": {page.about.reason}" if page.about.reason else ""
             return _unusable(name, f"is quarantined by its index{why}", name)
-        if not files and whole.notes:
-            return _unusable(name, f"has no file that could be used: {whole.notes[0]}", name)
         if not files:
-            return _unusable(name, NO_PAGE, name)
+            note = f"has no file that could be used: {whole.notes[0]}" if whole.notes else NO_PAGE
+            return _unusable(name, note, name)
         versions = sorted({file.version for file in files})
         pinned = next((spec.version for spec in specifier if is_exact(specifier)), "")
         return _unusable(name, _missing(versions, pinned), name)
