@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import IO, Any, Literal, Self
 from urllib.parse import quote, unquote
 
 from support.wheels import Archive
@@ -66,6 +66,7 @@ class Fault:
         hang: seconds to wait before anything else.
         hold: an event to wait for before anything else, ten seconds at most.
         trickle: seconds between the bytes of the body.
+        slow_head: seconds between the bytes of a header that goes before all others.
         truncate: bytes of the body that are sent before the connection is closed.
         body: answer with this body (and status 200 unless ``status`` says otherwise).
     """
@@ -75,6 +76,7 @@ class Fault:
     hang: float = 0
     hold: threading.Event | None = None
     trickle: float = 0
+    slow_head: float = 0
     truncate: int | None = None
     body: bytes | None = None
 
@@ -316,10 +318,8 @@ def _handler(index: IndexServer) -> type[BaseHTTPRequestHandler]:
             headers = {key.lower(): value for key, value in self.headers.items()}
             request = Request(self.command, self.path, headers)
             fault = index.arrived(request)
-            if fault and fault.hang:
-                time.sleep(fault.hang)
-            if fault and fault.hold:
-                fault.hold.wait(10)
+            _wait(fault)
+            _drip(self.wfile, fault)
             answer = index.answer(request)
             if fault and (fault.status is not None or fault.body is not None):
                 answer = _Answer(fault.status or 200, fault.body or b"", {**fault.headers})
@@ -339,6 +339,20 @@ def _handler(index: IndexServer) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
     return Handler
+
+
+def _wait(fault: Fault | None) -> None:
+    if fault and fault.hang:
+        time.sleep(fault.hang)
+    if fault and fault.hold:
+        fault.hold.wait(10)
+
+
+def _drip(target: IO[bytes], fault: Fault | None) -> None:
+    if fault and fault.slow_head:
+        with _lost_client():
+            for block in _blocks(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 500, fault.slow_head):
+                target.write(block)
 
 
 def _blocks(body: bytes, trickle: float) -> Iterator[bytes]:

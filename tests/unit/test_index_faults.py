@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -120,6 +121,41 @@ def test_an_answer_that_comes_byte_by_byte(tmp_path: Path) -> None:
         assert time.monotonic() - started < 3
     assert error.reference == "index-unreachable"
     assert "too slow" in error.message
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(slow_head=0.02),
+        # The head of a gzip stream holds a file name of any length; none of it is of the body.
+        Fault(
+            body=b"\x1f\x8b\x08\x08\0\0\0\0\0\0" + b"a" * 500,
+            headers={"Content-Encoding": "gzip", "Content-Type": "text/html"},
+            trickle=0.02,
+        ),
+    ],
+    ids=["headers", "name in a gzip head"],
+)
+def test_bytes_that_come_one_by_one_outside_of_the_body(tmp_path: Path, fault: Fault) -> None:
+    with IndexServer(DEMO) as server:
+        server.fail(PATH, fault, times=9)
+        started = time.monotonic()
+        error = failure(config(tmp_path, server.url, patience=0.3))
+        assert time.monotonic() - started < 3
+        assert len(server.paths()) == 1
+    assert error.reference == "index-unreachable"
+    assert "too slow" in error.message
+
+
+def test_a_compressed_body_that_is_all_head(tmp_path: Path) -> None:
+    head = b"\x1f\x8b\x08\x08\0\0\0\0\0\0" + b"a" * (1 << 26)
+    with IndexServer(DEMO) as server:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "text/html"}
+        server.fail(PATH, Fault(body=head, headers=headers), times=9)
+        http = Http(config(tmp_path, server.url), Credentials(()))
+        with closing(http), pytest.raises(UnknownError) as caught:
+            http.get(f"{server.url}demo/", limit=1 << 20)
+    assert caught.value.reference == "index-too-large"
 
 
 def test_a_proxy_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

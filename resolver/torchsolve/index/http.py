@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.credentials import Credentials, origin, redact
+from torchsolve.index.pace import Pace, too_large
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.values import dataclass
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 _TRANSIENT = frozenset({429, 502, 503, 504})
 _LONGEST_WAIT = 20.0
-# Bytes a second below which patience ends: a modem's pace.
-_SLOWEST = 4096
 
 T = TypeVar("T")
 
@@ -67,12 +66,12 @@ class Http:
             for block in self._blocks(response):
                 body += block
                 if len(body) > limit:
-                    raise _too_large(url, limit)
+                    raise too_large(url, limit)
             return Response(
                 response.status_code, str(response.url), dict(response.headers), bytes(body)
             )
 
-        return self._attempts(url, headers or {}, read)
+        return self._attempts(url, headers or {}, limit, read)
 
     def download(self, url: str, target: IO[bytes], *, limit: int) -> int:
         """GETs a file into ``target``, from its start; its size in bytes.
@@ -87,10 +86,10 @@ class Http:
             for block in self._blocks(response):
                 target.write(block)
                 if target.tell() > limit:
-                    raise _too_large(url, limit)
+                    raise too_large(url, limit)
             return target.tell()
 
-        return self._attempts(url, {}, read)
+        return self._attempts(url, {}, limit, read)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -130,28 +129,33 @@ class Http:
             return self._client
 
     def _blocks(self, response: httpx.Response) -> Iterator[bytes]:
-        started, arrived = time.monotonic(), 0
         for block in response.iter_bytes():
-            arrived += len(block)
             with self._lock:
                 self.received += len(block)
-            # A connection's own timeout is for each block: a byte a second would never end.
-            if time.monotonic() - started > self._settings.patience + arrived / _SLOWEST:
-                raise _too_slow(str(response.url), arrived)
             yield block
 
     @contextmanager
-    def _sent(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    def _sent(self, url: str, headers: Mapping[str, str], limit: int) -> Iterator[httpx.Response]:
         client = self._shared_client()
+        pace = Pace(url, self._settings.patience, limit)
         # A user and password of httpx's own reach no other origin, not even by a redirect.
         auth = self._credentials.of(url)
-        with client.stream("GET", url, headers=dict(headers), auth=auth) as response:
+        with (
+            pace.kept(),
+            client.stream(
+                "GET", url, headers=dict(headers), auth=auth, extensions={"trace": pace.trace}
+            ) as response,
+        ):
             with self._lock:
                 self.requests += 1 + len(response.history)
             yield response
 
     def _attempts(
-        self, url: str, headers: Mapping[str, str], read: Callable[[httpx.Response], T]
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        limit: int,
+        read: Callable[[httpx.Response], T],
     ) -> T:
         if self._settings.offline:
             raise UnknownError("offline-miss", "no socket is opened offline", origin=redact(url))
@@ -161,9 +165,9 @@ class Http:
         for attempt in range(self._settings.retries + 1):
             last = attempt == self._settings.retries
             try:
-                with self._sent(url, headers) as response:
+                with self._sent(url, headers, limit) as response:
                     if response.status_code == 401 and self._credentials.from_keyring(url):
-                        return self._again(url, headers, read)
+                        return self._again(url, headers, limit, read)
                     if response.status_code not in _TRANSIENT:
                         return read(response)
                     asked = _retry_after(response.headers.get("retry-after", ""))
@@ -180,10 +184,14 @@ class Http:
         raise AssertionError("the last attempt returns or raises")
 
     def _again(
-        self, url: str, headers: Mapping[str, str], read: Callable[[httpx.Response], T]
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        limit: int,
+        read: Callable[[httpx.Response], T],
     ) -> T:
         """Once more, with what the keyring knew."""
-        with self._sent(url, headers) as response:
+        with self._sent(url, headers, limit) as response:
             return read(response)
 
 
@@ -251,20 +259,6 @@ def _unreachable(url: str, error: Exception) -> UnknownError:
         f"{origin(url)} cannot be reached: {why}",
         origin=redact(url),
         hint="check the network and the index's URL, or use --offline with what the cache holds",
-    )
-
-
-def _too_large(url: str, limit: int) -> UnknownError:
-    message = f"the answer is larger than {limit >> 20} MiB"
-    return UnknownError("index-too-large", message, origin=redact(url))
-
-
-def _too_slow(url: str, arrived: int) -> UnknownError:
-    return UnknownError(
-        "index-unreachable",
-        f"{origin(url)} is too slow: {arrived} bytes of an answer, and no end",
-        origin=redact(url),
-        hint="try again later, or use --offline with what the cache holds",
     )
 
 
