@@ -41,7 +41,7 @@ def test_a_variant_marker_is_set_aside_and_the_rest_stays() -> None:
     found = parse_metadata(
         HEAD
         + 'Requires-Dist: gpu; "nvidia :: sm_arch :: 120_real" in variant_properties\n'
-        + "Requires-Dist: pytz (>dev)\nRequires-Dist: six\n",
+        + "Requires-Dist: pytz (>all)\nRequires-Dist: six\n",
         "METADATA of demo.whl",
     )
     assert [str(d.requirement) for d in found.requires] == ["six"]
@@ -57,6 +57,7 @@ def test_a_variant_marker_is_set_aside_and_the_rest_stays() -> None:
         ("a (>=1.0,)", "a>=1.0"),
         ("elasticsearch-dsl (>=7.2.0<8.0.0)", "elasticsearch-dsl<8.0.0,>=7.2.0"),
         ("c!=~5.0", "c!=5.0.*"),
+        ("pytz (>dev)", "pytz>0.0.0.dev0"),
     ],
 )
 def test_old_lines_that_installers_take_are_repaired(line: str, meant: str) -> None:

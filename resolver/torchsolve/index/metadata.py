@@ -27,7 +27,7 @@ from torchsolve.index.settings import IndexSettings
 from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
-from torchsolve.wheel.metadata import build_metadata, parse_metadata, split_number
+from torchsolve.wheel.metadata import build_metadata, check_requires, parse_metadata, split_number
 
 METADATA_LIMIT = 8 * 1024 * 1024
 BUILD_LIMIT = 256 * 1024 * 1024
@@ -270,8 +270,15 @@ def _decode(entry: Entry, file: IndexFile) -> DistMetadata:
 
 
 def _own(metadata: DistMetadata, file: IndexFile) -> DistMetadata:
-    """Metadata that speaks of this file. Raises UnknownError ``bad-metadata`` where it does not."""
+    """Metadata that speaks of this file. Raises UnknownError ``bad-metadata`` where it does not, or
+    where it asks for what is no requirement."""
     if metadata.name == file.name and metadata.version == file.version:
+        try:
+            check_requires(metadata, file.filename)
+        except UsageError as error:
+            raise UnknownError(
+                error.reference, error.message, origin=error.origin, hint=error.hint
+            ) from None
         return metadata
     raise UnknownError(
         "bad-metadata",

@@ -19,7 +19,7 @@ from torchsolve.project.tree import folder_of
 from torchsolve.wheel.archive import read_wheel
 from torchsolve.wheel.claims import claims
 from torchsolve.wheel.filename import WheelName, parse
-from torchsolve.wheel.metadata import check_identity
+from torchsolve.wheel.metadata import check_identity, check_requires
 from torchsolve.wheel.modules import modules_of
 
 _LFS = re.compile(
@@ -80,6 +80,7 @@ def _read(known: WheelFact, stream: BinaryIO) -> WheelFact:
     try:
         metadata = read_wheel(stream, known.file.place or known.file.filename)
         check_identity(metadata, file.name, file.version, file.filename)
+        check_requires(metadata, file.filename)
     except UsageError as error:
         return replace(known, file=file, unread=f"{error.reference}: {error.message}")
     return replace(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # PEP 817's markers; packaging 26.3 raises InvalidRequirement on each of them.
 _VARIANT_MARKER = re.compile(r"\bvariant_(label|properties|features|namespaces)\b")
 _SHOWN = 160
+_GARBAGE = "set aside, not a requirement: "
 _BUILD_AGAIN = "pip refuses such a file too: build it again"
 _HEADERS_END = re.compile(r"\r?\n\r?\n")
 
@@ -36,6 +37,7 @@ _HEADERS_END = re.compile(r"\r?\n\r?\n")
 _REPAIRS = (
     (re.compile(r"(>=|<=|~=|>|<)\s*(\d+(?:\.\d+)*)\.\*"), r"\1\2"),
     (re.compile(r"!=\s*~\s*(\d+(?:\.\d+)*)"), r"!=\1.*"),
+    (re.compile(r">\s*dev\b"), ">0.0.0.dev0"),
     (re.compile(r"(\d)\s*(>=|<=|==|!=|~=|>|<)"), r"\1,\2"),
     (re.compile(r",\s*(?=$|\))"), ""),
 )
@@ -200,13 +202,29 @@ def check_identity(metadata: DistMetadata, name: str, version: Version, origin: 
     )
 
 
+def check_requires(metadata: DistMetadata, origin: str) -> None:
+    """Refuses metadata with a line that nobody can read: what it needs is not known.
+
+    Raises UsageError ``bad-metadata``; a line for wheel variants alone is none of them.
+    """
+    bad = next((note for note in metadata.notes if note.startswith(_GARBAGE)), None)
+    if bad is not None:
+        line = bad.removeprefix(_GARBAGE).rpartition(" [")[0]
+        raise UsageError(
+            "bad-metadata",
+            f"its metadata asks for what is no requirement: “{line}”",
+            origin=origin,
+            hint="installers refuse such a file: choose another version",
+        )
+
+
 def _usable(line: str, origin: str, notes: list[str]) -> bool:
     try:
         requirement(line)
     except InvalidRequirement:
-        why = "variant marker" if has_variant_marker(line) else "not a requirement"
+        head = "set aside, variant marker: " if has_variant_marker(line) else _GARBAGE
         shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
-        notes.append(f"set aside, {why}: {shown} [{origin}]")
+        notes.append(f"{head}{shown} [{origin}]")
         return False
     return True
 
