@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote, unquote
 
 from support.wheels import Archive
@@ -348,11 +349,10 @@ def _wait(fault: Fault | None) -> None:
         fault.hold.wait(10)
 
 
-def _drip(target: IO[bytes], fault: Fault | None) -> None:
+def _drip(target: BufferedIOBase, fault: Fault | None) -> None:
     if fault and fault.slow_head:
         with _lost_client():
-            for block in _blocks(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 500, fault.slow_head):
-                target.write(block)
+            target.writelines(_blocks(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 500, fault.slow_head))
 
 
 def _blocks(body: bytes, trickle: float) -> Iterator[bytes]:
