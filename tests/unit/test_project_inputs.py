@@ -333,7 +333,7 @@ class TestGroups:
     ) -> None:
         text = '[project]\nname = "app"\ndynamic = ["dependencies"]\n'
         facts = load(written(tmp_path, "pyproject.toml", text), options)
-        assert any("unknown" in note for note in facts.notes)
+        assert ["not known" in fact.statement for fact in facts.untold] == [True]
 
 
 class TestUvTables:

@@ -203,10 +203,34 @@ def test_bad_pyprojects(text: str, reference: str, tmp_path: Path, options: Read
     assert caught.value.hint
 
 
-def test_poetry_is_unknown_not_absent(tmp_path: Path, options: ReadOptions) -> None:
-    write(tmp_path, {"pyproject.toml": "[tool.poetry.dependencies]\ntorch = '^2.4'"})
-    facts = load(str(tmp_path / "pyproject.toml"), options)
-    assert any("[tool.poetry]" in note and "unknown" in note for note in facts.notes)
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[tool.poetry.dependencies]\ntorch = {path = '../torch'}", "torch is a path"),
+        ("[tool.poetry.dependencies]\ntorch = '^1.2 || ^3.0'", "a gap between 2.0 and 3.0"),
+        ("[project]\nname = 'x'\ndynamic = ['dependencies']", "its build backend alone"),
+        ("[build-system]\nrequires = ['setuptools']", "no [project] table"),
+    ],
+)
+def test_what_a_build_alone_tells_is_unknown_not_absent(
+    text: str, why: str, tmp_path: Path, options: ReadOptions
+) -> None:
+    write(tmp_path, {"pyproject.toml": text})
+    for place in (tmp_path, tmp_path / "pyproject.toml"):
+        facts = load(str(place), options)
+        assert len(facts.untold) == 1
+        assert why in facts.untold[0].statement
+        assert facts.requirements == ()
+
+
+def test_a_setup_py_alone_is_unknown_and_no_dependencies_are_none(
+    tmp_path: Path, options: ReadOptions
+) -> None:
+    write(tmp_path, {"setup.py": "from setuptools import setup; setup()"})
+    assert [fact.origin for fact in load(str(tmp_path), options).untold] == ["setup.py"]
+    # PEP 621: what is neither there nor dynamic is empty.
+    write(tmp_path, {"pyproject.toml": "[project]\nname = 'x'\ndependencies = []"})
+    assert load(str(tmp_path), options).untold == ()
 
 
 def test_a_file_of_another_kind(tmp_path: Path, options: ReadOptions) -> None:

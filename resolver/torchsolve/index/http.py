@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.credentials import Credentials, origin, redact
-from torchsolve.index.pace import Pace, too_large
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.values import dataclass
 
@@ -61,6 +60,8 @@ class Http:
                 ``index-too-large``; ``offline-miss`` in an offline client.
         """
 
+        from torchsolve.index.pace import too_large
+
         def read(response: httpx.Response) -> Response:
             body = bytearray()
             for block in self._blocks(response):
@@ -78,6 +79,8 @@ class Http:
 
         Raises as ``get`` does; ``index-forbidden`` or ``index-error`` where it is not given.
         """
+
+        from torchsolve.index.pace import too_large
 
         def read(response: httpx.Response) -> int:
             raise_for_status(response.status_code, str(response.url))
@@ -136,6 +139,8 @@ class Http:
 
     @contextmanager
     def _sent(self, url: str, headers: Mapping[str, str], limit: int) -> Iterator[httpx.Response]:
+        from torchsolve.index.pace import Pace
+
         client = self._shared_client()
         pace = Pace(url, self._settings.patience, limit)
         # A user and password of httpx's own reach no other origin, not even by a redirect.

@@ -192,6 +192,7 @@ class ProjectFacts:
         compiles: code that is compiled when it runs.
         readme: paths and repositories that its README names.
         lacking: what ``--with`` and ``--group`` ask for and it has not: ``extra x``, ``group y``.
+        untold: why what it needs is not known: only a build could tell. No plan is sure then.
     """
 
     name: str
@@ -222,6 +223,7 @@ class ProjectFacts:
     compiles: tuple[Toolchain, ...] = ()
     readme: tuple[Claim, ...] = ()
     lacking: frozenset[str] = frozenset()
+    untold: tuple[Evidence, ...] = ()
 
     @property
     def is_node(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from typing import Any
@@ -33,6 +34,7 @@ class Pyproject:
         comfy: ``[tool.comfy]`` is there: a ComfyUI node.
         notes: what could not be read, and why.
         lacking: extras and groups that were asked for and are not there: ``extra x``, ``group y``.
+        untold: why nobody can tell what it depends on without running code; None where it says so.
     """
 
     name: str | None
@@ -47,6 +49,7 @@ class Pyproject:
     lacking: frozenset[str] = frozenset()
     extra_files: tuple[str, ...] = ()
     version: str | None = None
+    untold: str | None = None
 
 
 def read(
@@ -73,7 +76,11 @@ def read(
         raise UsageError(
             "bad-toml", f"this is no TOML: {error}", origin=path, hint="mend the file"
         ) from None
-    project, tool = table if script else _table(table, "project"), _table(table, "tool")
+    tool, untold = _table(table, "tool"), None
+    if "poetry" in tool and not script:
+        table, untold = _with_poetry(table, _table(tool, "poetry"), groups)
+        tool = _table(table, "tool")
+    project = table if script else _table(table, "project")
     uv = UvSources(_table(tool, "uv"), path)
     reader = _Reader(data.decode("utf-8-sig"), path, subject, strict, strict or whole, [], set())
     found = reader.declared(project.get("dependencies"), "")
@@ -84,22 +91,64 @@ def read(
     own = canonicalize_name(str(project.get("name", "")))
     found = uv.applied(reader.expanded(found, project, own))
     optional = uv.applied(reader.expanded(optional, project, own))
-    if "poetry" in tool and "dependencies" not in project:
-        reader.notes.append(f"{path}: [tool.poetry] dependencies are not read; they are unknown")
+    files = _dynamic_files(project, tool)
+    declares = script or "dependencies" in project or bool(files)
     return Pyproject(
         _text(project.get("name")),
         _text(project.get("requires-python")),
         tuple(found),
         tuple(optional),
-        _dynamic_files(project, tool),
-        script or "dependencies" in project or bool(_dynamic_files(project, tool)),
+        files,
+        declares,
         "comfy" in tool,
         (*reader.notes, *uv.notes),
         tuple(uv.indexes),
         frozenset(reader.lacking),
         tuple(file for files in listed.values() for file in files),
         _text(project.get("version")),
+        untold or (None if declares else _left_to_a_build(table, project)),
     )
+
+
+def _with_poetry(
+    table: dict[str, Any], said: dict[str, Any], wanted: tuple[str, ...]
+) -> tuple[dict[str, Any], str | None]:
+    """The file as if Poetry's table were of the standard form; why that cannot be, where it cannot.
+
+    Poetry takes its own dependencies only where ``[project]`` has none.
+    """
+    from torchsolve.project import poetry  # few files have the table
+
+    project, tool = _table(table, "project"), _table(table, "tool")
+    found = dict(table)
+    try:
+        if "dependencies" not in project and ("dependencies" in said or not project):
+            found["project"] = {**poetry.project_table(said), **project}
+            uv = _table(tool, "uv")
+            found["tool"] = {**tool, "uv": uv or poetry.sources(said)}
+        grouped = poetry.groups(said, wanted)
+    except poetry.UntoldError as error:
+        return table, f"[tool.poetry] {error}"
+    found["dependency-groups"] = {**grouped, **_table(table, "dependency-groups")}
+    return found, None
+
+
+def _left_to_a_build(table: dict[str, Any], project: dict[str, Any]) -> str | None:
+    """Why a file that lists no dependencies does not say that there are none (PEP 621)."""
+    dynamic = project.get("dynamic")
+    if isinstance(dynamic, list) and "dependencies" in dynamic:
+        return "[project] calls them dynamic: its build backend alone tells them"
+    if not project and "build-system" in table:
+        return "there is no [project] table: its build backend alone tells them"
+    return None
+
+
+def doubt(table: Pyproject, subject: str, origin: str) -> tuple[Evidence, ...]:
+    """``untold`` as what stands behind an unknown plan."""
+    if table.untold is None:
+        return ()
+    statement = f"has dependencies that are not known: {table.untold}"
+    return (Evidence(table.name or subject, statement, Strength.OBSERVED, origin),)
 
 
 def name_of(data: bytes | None) -> str | None:
@@ -252,6 +301,10 @@ class _Reader:
 
     def _origin(self, item: str) -> str:
         # TOML readers give no positions; the quoted string is as good a witness as a parser.
-        lines = enumerate(self.text.splitlines(), start=1)
-        number = next((n for n, line in lines if f'"{item}"' in line or f"'{item}'" in line), None)
+        rows = list(enumerate(self.text.splitlines(), start=1))
+        number = next((n for n, row in rows if f'"{item}"' in row or f"'{item}'" in row), None)
+        key = re.match(r"[\w.-]+", item)
+        if number is None and key is not None:  # a key of Poetry's table
+            form = re.compile(rf"\s*[\"']?{re.escape(key[0])}[\"']?\s*=")
+            number = next((n for n, row in rows if form.match(row)), None)
         return f"{self.path}:{number}" if number else self.path

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from torchsolve.errors import UsageError
+from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
 from torchsolve.model.values import dataclass, field, replace
 from torchsolve.project import node, pyproject, wheels
@@ -121,6 +122,20 @@ class TreeReader:
             scan=source.scan,
             models=model_files(source.scan.sites) if source.scan else (),
             lacking=table.lacking if table else self._lacking(declared),
+            untold=() if is_node else self._untold(cache, table),
+        )
+
+    def _untold(self, cache: _Cache, table: pyproject.Pyproject | None) -> tuple[Evidence, ...]:
+        """A node is never built: ComfyUI installs its requirements.txt and no more."""
+        if REQUIREMENTS in cache.paths:
+            return ()
+        if table is not None and (table.declares or table.untold is not None):
+            return pyproject.doubt(table, self.name, PYPROJECT)
+        statement = "has dependencies that are not known: it is not run"
+        return tuple(
+            Evidence(self.name, statement, Strength.OBSERVED, script)
+            for script in _SETUP
+            if script in cache.paths
         )
 
     def _extras(self, cache: _Cache, contents: ContentReader) -> tuple[str, ...]:

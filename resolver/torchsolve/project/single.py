@@ -157,10 +157,11 @@ def pyproject_file(path: Path, reference: str, options: ReadOptions) -> ProjectF
         indexes=table.indexes,
         notes=table.notes,
         lacking=table.lacking,
+        untold=() if table.comfy else pyproject.doubt(table, name, str(path)),
     )
     named = (*table.dynamic_files, *table.extra_files)
     included = tuple(path.parent / file for file in named)
-    if not table.declares:
+    if not table.declares and table.untold is None:
         known = replace(known, notes=(*known.notes, _silent(path)))
     if not included:
         return known

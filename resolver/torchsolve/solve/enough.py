@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.plan import CellOutcome, CellStatus, Plan, PlanVerdict, WheelVerdict
+from torchsolve.model.project import ProjectFacts
+from torchsolve.model.values import replace
 
 
 def best(tried: Sequence[CellOutcome]) -> CellOutcome | None:
@@ -29,6 +31,22 @@ def is_sure(outcome: CellOutcome) -> bool:
         outcome.status is CellStatus.SOLVED
         and outcome.plan is not None
         and outcome.plan.verdict in (PlanVerdict.PROVEN, PlanVerdict.DECLARED)
+    )
+
+
+def in_doubt(outcome: CellOutcome, projects: Sequence[ProjectFacts]) -> CellOutcome:
+    """The outcome, undecided where a project has dependencies that nobody can tell.
+
+    They are missing from its plan, and are so in every cell: what was proven is the rest.
+    """
+    untold = tuple(fact for project in projects for fact in project.untold)
+    if not untold or outcome.plan is None:
+        return outcome
+    return replace(
+        outcome,
+        status=CellStatus.UNKNOWN,
+        plan=replace(outcome.plan, verdict=PlanVerdict.UNKNOWN),
+        because=(*untold, *outcome.because),
     )
 
 

@@ -15,13 +15,13 @@ from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.plan import CellOutcome, CellStatus, Conflict, Plan, PlanVerdict
 from torchsolve.model.target import CellId, Target
 from torchsolve.model.values import replace
+from torchsolve.solve import enough
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
 from torchsolve.solve.cells import Cell, catalogue, locked_first, plain_cells, torch_cells
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.claims import by_trial, needs_toolkit
 from torchsolve.solve.context import Context
 from torchsolve.solve.engine import Answer, GaveUp, Solved
-from torchsolve.solve.enough import best, has_own_holes, holes, is_good, no_better_elsewhere
 from torchsolve.solve.guards import (
     RuledOut,
     guard_base,
@@ -79,7 +79,7 @@ class Search:
 
     def plan(self) -> Plan | None:
         """The plan of ``resolve``, without reasons and witnesses."""
-        outcome = best(self._try()[0])
+        outcome = enough.best(self._try()[0])
         return outcome.plan if outcome is not None else None
 
     def _try(self) -> tuple[list[CellOutcome], int]:
@@ -91,10 +91,10 @@ class Search:
         for number, cell in enumerate(cells):
             outcome = self.try_cell(cell)
             tried.append(outcome)
-            solved += outcome.status is CellStatus.SOLVED or has_own_holes(outcome)
+            solved += outcome.status is CellStatus.SOLVED or enough.has_own_holes(outcome)
             undecided += outcome.status is CellStatus.UNKNOWN
-            enough = solved == MOST_SOLVED or undecided == MOST_UNDECIDED
-            if is_good(outcome) or enough or no_better_elsewhere(outcome):
+            plenty = solved == MOST_SOLVED or undecided == MOST_UNDECIDED
+            if enough.is_good(outcome) or plenty or enough.no_better_elsewhere(outcome):
                 return tried, len(cells) - number - 1
         return tried, 0
 
@@ -102,7 +102,8 @@ class Search:
         """Every cell, each with its reason."""
         cells = self._cells
         self._context.expect(len(cells))
-        outcomes = tuple(self.try_cell(cell, explained=True) for cell in cells)
+        found = (self.try_cell(cell, explained=True) for cell in cells)
+        outcomes = tuple(enough.in_doubt(outcome, self._context.projects) for outcome in found)
         return Matrix(self._context.projects, outcomes, self._context.indexes)
 
     def explained(self, cell: CellId) -> Conflict | None:
@@ -111,7 +112,9 @@ class Search:
         return self.try_cell(found, explained=True).conflict if found is not None else None
 
     def _done(self, tried: list[CellOutcome], untried: int) -> Resolution:
-        outcome = best(tried) or self._nearest(tried)
+        outcome = enough.in_doubt(
+            enough.best(tried) or self._nearest(tried), self._context.projects
+        )
         return self._resolution(outcome.status, outcome, tried, untried)
 
     def _resolution(
@@ -323,10 +326,12 @@ class Search:
             text = f"were not read: {standing_in.message}"
             label = f"the files of torch {cell.id.torch}+{cell.id.cuda}"
             reason = Evidence(label, text, Strength.OBSERVED, standing_in.origin)
-            because = (reason, *holes(plan))
+            because = (reason, *enough.holes(plan))
             return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, because=because)
         if plan.verdict is PlanVerdict.UNKNOWN:
-            return CellOutcome(cell.id, cell.image, CellStatus.UNKNOWN, plan, None, holes(plan))
+            return CellOutcome(
+                cell.id, cell.image, CellStatus.UNKNOWN, plan, None, enough.holes(plan)
+            )
         built = built_elsewhere(problem, answer.picks)
         return CellOutcome(cell.id, cell.image, CellStatus.SOLVED, plan, built=built)
 
