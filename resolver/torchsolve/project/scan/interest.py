@@ -25,6 +25,8 @@ _MARKS = re.compile(
     rb"|load_(?:diffusion_model|controlnet|from_file)|__file__|hf://"
     rb"|dlib\.|readNet|Face(?:DetectorYN|RecognizerSF)|model_asset_path|joblib\.|Llama\("
     rb"|sam_model_registry|build_sam|(?:GFPGAN|RealESRGAN)er\("
+    rb"|init_(?:detection|parsing|recognition)_model\(|FaceRestoreHelper\(|new_session\("
+    rb"|easyocr\.|rembg\.|ChatHandler\("
 )
 _STEMS = tuple(
     b"hf_hub_download snapshot_download from_ load_ GGUFReader .load( safe_open get_ "
@@ -32,7 +34,8 @@ _STEMS = tuple(
     b"download Download torch.hub wget InferenceSession FaceAnalysis YOLO open_clip cached_path "
     b"pipeline( SentenceTransformer WhisperModel create_model __file__ hf:// dlib. readNet "
     b"FaceDetectorYN FaceRecognizerSF model_asset_path joblib. Llama( sam_model_registry "
-    b"build_sam GFPGANer( RealESRGANer(".split()
+    b"build_sam GFPGANer( RealESRGANer( init_detection_model( init_parsing_model( "
+    b"init_recognition_model( FaceRestoreHelper( new_session( easyocr. rembg. ChatHandler(".split()
 )
 """How the names begin: looking for each is four times as fast as the pattern over all."""
 _OPENING = frozenset(

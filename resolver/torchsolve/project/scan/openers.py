@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from torchsolve.model.models import Mechanism
 from torchsolve.project.scan import ospath
 from torchsolve.project.scan.addresses import Addresses
@@ -73,6 +75,9 @@ _EXACT_LOADERS = frozenset(
 )
 _MODEL_FIRST = ("load_checkpoint_and_dispatch", "safetensors.torch.load_model")
 _NOTHING = frozenset({"", "none", "auto", "default", "disable", "disabled", "off"})
+_READS_DATA = re.compile(
+    r"__getitem__|_?(load|read)_(audio|image|video|voice|wav|mask)s?(_(from_)?(path|file|disk))?"
+)
 _PATHS = ("model_path", "path_or_bytes", "model", "name", "checkpoint", "onnxFile")
 _COMFY_ONLY = frozenset({"load_clip", "load_unet", "load_diffusion_model", "load_controlnet"})
 
@@ -100,9 +105,13 @@ class Openers(Addresses):
         ]
         wanted = [v for v in map(behind, wanted) if not is_object(v) and v != NONE]
         paths = [t for v in wanted for t in self.texts(v, "path") if not _is_nothing(t)]
-        if paths:
+        if paths and not (all(map(undecided, paths)) and self._reads_data()):
             self.observe(Mechanism.LOAD, _loader(name), path=any_of(paths))
         return Called(name, tuple(args), keywords, self.line)
+
+    def _reads_data(self) -> bool:
+        """Whether the function gives a row of a data set, a sound or a picture, and no model."""
+        return bool(self.frames) and _READS_DATA.fullmatch(self.frame.scope.function) is not None
 
     def library_path(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
@@ -131,7 +140,9 @@ class Openers(Addresses):
 
     def face_analysis(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
-        model = given(argument(args, keywords, 0, "name")) or text("buffalo_l")
+        asked = argument(args, keywords, 0, "name")
+        # An empty name is one, too: the models then lie in root/models itself.
+        model = asked if asked == text("") else given(asked) or text("buffalo_l")
         root = given(argument(args, keywords, 1, "root")) or text(f"{HOME}/.insightface")
         roots = tuple(ospath.expand_home(t) for t in self.texts(root))
         parts = [roots, (text("models"),), self.texts(model, "model")]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from torchsolve.project.scan.arguments import Args, Keywords
 from torchsolve.project.scan.folders import folder_api
-from torchsolve.project.scan.openers import Openers, is_loader, opens_file
+from torchsolve.project.scan.keepers import Keepers
+from torchsolve.project.scan.openers import is_loader, opens_file
 from torchsolve.project.scan.values import (
     NONE,
     Called,
@@ -36,7 +37,7 @@ _TELLING = frozenset(
 )
 
 
-class Sinks(Openers):
+class Sinks(Keepers):
     """What other packages do with a path, a repository or an address."""
 
     def external(self, name: str, args: Args, keywords: Keywords) -> Value:
@@ -83,7 +84,8 @@ class Sinks(Openers):
         at = _place_of_path(name, last)
         if at is not None:
             return self.library_path(name, args[at : at + 1], keywords)
-        return self._by_whole_name(name, args, keywords)
+        kept = self.kept(name, last, args, keywords)
+        return self._by_whole_name(name, args, keywords) if kept is None else kept
 
     def _by_whole_name(self, name: str, args: Args, keywords: Keywords) -> Value | None:
         match name:
@@ -108,6 +110,12 @@ class Sinks(Openers):
         self, owner: Value, name: str, args: Args, keywords: Keywords, node: ast.Call
     ) -> Value:
         """``owner.name(...)``; some names say what they do whatever the object is."""
+        if isinstance(owner, Called) and owner.name.endswith("CfgNode"):
+            if name == "clone":
+                parts = dict(owner.parts)
+                return Called(owner.name, owner.args, owner.keywords, owner.line, parts)
+            if name == "update" or name.startswith("merge_from"):
+                owner.parts.update({key: Unknown(key, "config") for key in owner.parts})
         if isinstance(owner, Called) and name in _ASKS and owner.name in _SESSIONS:
             return self._request(f"{owner.name}.{name}", args, keywords)
         if name == "load_from_file" and isinstance(owner, Called) and "ModelLoader" in owner.name:

@@ -59,7 +59,9 @@ def sites(
     joins = [o for o in kept if o.mechanism is Mechanism.MODELS_DIR]
     others = [o for o in kept if o.mechanism is not Mechanism.MODELS_DIR]
     groups = [*placed(others), *joined_paths(joins, others, extended)]
-    found = [site for group in groups if (site := _site(live(group, tree), tree)) is not None]
+    brought = _brought(others)
+    each = (_site(live(group, tree), tree, brought) for group in groups)
+    found = [site for site in each if site is not None]
     ends = _ends(looked)
     found = [_with_ends(site, ends) for site in found]
     said = {(s.file, s.line, s.path) for s in found if s.mechanism is not Mechanism.MODELS_DIR}
@@ -69,6 +71,13 @@ def sites(
         if s.mechanism is not Mechanism.MODELS_DIR or (s.file, s.line, s.path) not in said
     }
     return tuple(sorted(unique.values(), key=lambda s: (s.file, s.line, s.api, s.path or "")))
+
+
+def _brought(seen: Iterable[Observation]) -> tuple[str, ...]:
+    """Folders that a snapshot fills: what is put together below one is part of a model."""
+    snapshots = (o for o in seen if o.mechanism is Mechanism.SNAPSHOT_DOWNLOAD)
+    places = (f"{path_of(t).rstrip('/')}/" for o in snapshots for t in texts_of(o.path))
+    return tuple(dict.fromkeys(p for p in places if "{" not in p))
 
 
 def _ends(looked: Iterable[Text]) -> dict[tuple[str, str], list[str]]:
@@ -103,7 +112,7 @@ def _is_nothing(seen: Observation, fetched: set[str]) -> bool:
     return not any(_WEIGHT.search(a.partition("?")[0]) for a in addresses)
 
 
-def _site(group: Group, tree: Tree) -> ModelSite | None:
+def _site(group: Group, tree: Tree, brought: tuple[str, ...]) -> ModelSite | None:
     first = group.first
     paths = _fetched(first, _unsure([t for o in group.seen for t in _paths(o)]))
     repos = _unsure([t for o in group.seen for t in texts_of(o.repo)])
@@ -114,7 +123,7 @@ def _site(group: Group, tree: Tree) -> ModelSite | None:
             path_of(t, folder=folder and _is_folder(o, t)) for o, t in _rows(group, paths)
         )
     )
-    mechanism = _mechanism(first, paths, written, tree)
+    mechanism = _mechanism(first, paths, written, tree, brought)
     if mechanism is None:
         return None
     holes = [h for t in (*paths, *repos, *urls) for h in undecided(t)]
@@ -229,7 +238,7 @@ def _is_blank(value: Text) -> bool:
 
 
 def _mechanism(
-    first: Observation, paths: list[Text], written: list[str], tree: Tree
+    first: Observation, paths: list[Text], written: list[str], tree: Tree, brought: tuple[str, ...]
 ) -> Mechanism | None:
     if first.mechanism is Mechanism.LOAD and paths and all(_is_plain(t) for t in paths):
         return Mechanism.HARDCODED
@@ -247,7 +256,8 @@ def _mechanism(
         return None
     if tree.holds(path):
         return Mechanism.BUNDLED if _looks_like_model(inside, tree) else None
-    return Mechanism.HARDCODED if _WEIGHT.search(path) else None
+    below = path.startswith(brought) and path not in brought and not _NO_MODEL.search(path)
+    return Mechanism.HARDCODED if below or _WEIGHT.search(path) else None
 
 
 def _is_listed(value: Text) -> bool:
