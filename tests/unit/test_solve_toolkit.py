@@ -46,6 +46,9 @@ def index() -> Iterator[str]:
         ("onnxruntime-gpu", (), "nvidia/cuda:13."),
         ("onnxruntime-gpu==1.20.0", (), "nvidia/cuda:12."),
         ("cupy-cuda12x", (), "nvidia/cuda:12."),
+        ("cupy-cuda12x", ("--image", "rockylinux9"), "nvidia/cuda:12."),
+        ("cupy-cuda12x", ("--image", "ubuntu24.04"), "nvidia/cuda:12."),
+        ("onnxruntime-gpu", ("--image", "rockylinux9", "--cuda", "cu130"), "nvidia/cuda:13."),
         ("onnxruntime-gpu", ("--cuda", "cpu"), "python:3.12-slim"),
         ("onnxruntime-gpu[cuda]", (), "python:3.12-slim"),
         ("plain", (), "python:3.12-slim"),
@@ -67,4 +70,6 @@ def test_image_has_what_wheels_load(
     plan: Any = json.loads(capsys.readouterr().out)["plan"]
     assert plan["image"]["ref"].startswith(image)
     assert ("runtime" in plan["image"]["ref"]) == image.startswith("nvidia")
+    if "--image" in flags:
+        assert plan["image"]["os"] == flags[1]
     assert plan["torch"] is None

@@ -22,7 +22,7 @@ from torchsolve.facts.torch import TorchBuild, TorchRelease
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.target import BaseImage, CellId, Target
-from torchsolve.model.values import dataclass
+from torchsolve.model.values import dataclass, replace
 from torchsolve.model.version import CudaTag, PythonVersion, dotted_key
 
 CPU = CudaTag("cpu")
@@ -157,6 +157,17 @@ def plain_cells(tables: Facts, settings: Settings) -> tuple[Cell, ...]:
         cells.setdefault(python, Cell(cell_id, image, None, fixed_by(settings)))
     wanted = settings.cell
     return tuple(cell for cell in cells.values() if wanted is None or cell.id == wanted)
+
+
+def without_torch(
+    tables: Facts, settings: Settings, locked: Preferences
+) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+    """Cells without torch, and those to learn from what a plan without torch holds: the same, or
+    those of any image where the image that is named has none of them."""
+    cells = locked_first(plain_cells(tables, settings), locked)
+    if cells or not settings.image:
+        return cells, cells
+    return cells, plain_cells(tables, replace(settings, image=()))
 
 
 def _id(python: PythonVersion, build: TorchBuild, image: BaseImage, settings: Settings) -> CellId:

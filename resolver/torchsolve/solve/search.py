@@ -17,7 +17,7 @@ from torchsolve.model.target import CellId, Target
 from torchsolve.model.values import replace
 from torchsolve.solve import enough
 from torchsolve.solve.ask import ask, asked_torch, kept_facts, make_rules, project_facts
-from torchsolve.solve.cells import Cell, catalogue, locked_first, plain_cells, torch_cells
+from torchsolve.solve.cells import Cell, catalogue, locked_first, torch_cells, without_torch
 from torchsolve.solve.check import broken_edges
 from torchsolve.solve.claims import by_trial, needs_toolkit
 from torchsolve.solve.context import Context
@@ -207,9 +207,8 @@ class Search:
     def _plain(self) -> tuple[Cell, ...]:
         """Cells without torch; none where the first that is solved turns out to need it."""
         context = self._context
-        cells = plain_cells(context.tables, context.settings)
-        cells = locked_first(cells, context.preferences)
-        for cell in cells:
+        cells, probes = without_torch(context.tables, context.settings, context.preferences)
+        for cell in probes:
             outcome = self.try_cell(cell)
             if outcome.plan is not None:
                 return () if outcome.plan.pin("torch") else (*self._with_cuda(outcome.plan), *cells)
