@@ -180,3 +180,17 @@ def test_places_beyond_a_few_hundred_are_a_count(tmp_path: Path) -> None:
     scan = _scan(tmp_path, {"__init__.py": _HEAD, **files})
     assert len(scan.unfinished) == 201
     assert scan.unfinished[-1] == "1,300 more functions"
+
+
+def test_nodes_with_many_choices_leave_room_for_the_functions_behind_them(tmp_path: Path) -> None:
+    names = [f"c{i}.pt" for i in range(8)]
+    work = "".join(f"        x{i} = model + str({i}) + 'a' + 'b'\n" for i in range(700))
+    nodes = "".join(
+        f"class Node{n}:\n    FUNCTION = 'go'\n    @classmethod\n    def INPUT_TYPES(s):\n"
+        f"        return {{'required': {{'model': ({names},)}}}}\n"
+        f"    def go(self, model):\n{work}        torch.load('/{n}/' + model)\n"
+        for n in range(9)
+    )
+    scan = _scan(tmp_path, {"__init__.py": f"{_HEAD}{nodes}def last():\n    torch.load('/z')\n"})
+    assert scan.unfinished == ()
+    assert "/z" in {site.path for site in scan.sites}

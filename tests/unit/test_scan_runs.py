@@ -575,3 +575,32 @@ def test_a_windows_path_is_written_with_slashes_and_a_class_made_by_its_base(
         ("<hf-cache>", ("lab/base",)),
         ("models/insightface/models/antelopev2/", ()),
     ]
+
+
+def test_behind_an_assertion_a_name_has_what_it_asks_for(tmp_path: Path) -> None:
+    body = """
+        assert model != 'None', 'a model must be chosen'
+        torch.load(os.path.join(folder_paths.models_dir, model))
+    """
+    sites = _sites(tmp_path, _node(body, combo="['None', 'a.pt']"))
+    assert _of(sites, Mechanism.LOAD) == [("models/a.pt", True)]
+
+
+def test_a_loader_of_its_own_is_not_given_what_was_not_found(tmp_path: Path) -> None:
+    body = """
+        path = folder_paths.get_full_path('vae', model)
+        Net().from_pretrained(path=path)
+    """
+    text = "class Net:\n    def from_pretrained(self, path):\n        torch.load(path)\n"
+    sites = _sites(tmp_path, text + _node(body))
+    assert _of(sites, Mechanism.FROM_PRETRAINED) == [("models/vae/{a.pt,b.pt}", True)]
+
+
+def test_a_file_that_timm_fetches_lies_with_those_of_torch_hub(tmp_path: Path) -> None:
+    body = """
+        cached = download_cached_file('https://example.org/w/net.pth', check_hash=False)
+        torch.load(cached)
+    """
+    sites = _sites(tmp_path, "from timm.models.hub import download_cached_file\n" + _node(body))
+    place = ("<torch-hub>/checkpoints/net.pth", True)
+    assert (_of(sites, Mechanism.URL), _of(sites, Mechanism.LOAD)) == ([place], [place])

@@ -72,6 +72,10 @@ class Addresses(Hub):
         self._url(name, url, path)
         return path
 
+    def cached_file(self, name: str, args: Args, keywords: Keywords) -> Value:
+        """See the table at the end."""
+        return self.file_from_url(name, args[:1], keywords)
+
     def url_to_file(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
         url = argument(args, keywords, 0, "url", "id")

@@ -174,7 +174,9 @@ class Callers:
         best = Use.NEVER
         for file, mention in self._mentions(wanted):
             self._spent += 1
-            best = max(best, min(self._means(file, mention, wanted), self._runs(file, mention)))
+            means = self._means(file, mention, wanted)
+            if means > best:
+                best = max(best, min(means, self._runs(file, mention)))
             if best is Use.CALLED:
                 break
         return best

@@ -38,8 +38,7 @@ from torchsolve.project.scan.values import (
     with_marks,
 )
 
-_AFFORDED = 60_000
-"""Steps that may go into the runs of one node, choice by choice."""
+_AFFORDED, _SHARE = 60_000, 12  # steps of one node's choices; which part of all that are left
 _PLAIN = frozenset({"INT", "FLOAT", "BOOLEAN", "STRING"})
 
 
@@ -147,7 +146,8 @@ class Runner:
         machine.journal = Journal()
         result = self._run(function, owner, values)
         seen = machine.observations[start:]
-        most = min(MOST, max(_AFFORDED // max(machine.steps, 1), 4))
+        afforded = min(_AFFORDED, (machine.bounds.total - machine.total) // _SHARE)
+        most = min(MOST, max(afforded // max(machine.steps, 1), 4))
         names = [n for n in _choices(seen, machine) if isinstance(values.get(n), AnyOf)]
         sizes = 1
         chosen: list[str] = []

@@ -172,7 +172,8 @@ class Hub(Folders):
         wanted = args[0] if args else keywords.get(names[0]) if names else None
         if wanted is None or isinstance(wanted, Const):
             return
-        places = [t for o in options(wanted) if not is_object(o) for t in self.texts(o, "model")]
+        found = [o for o in options(wanted) if not (is_object(o) or isinstance(o, Const))]
+        places = [t for o in found for t in self.texts(o, "model")]
         if not any(self._is_local(place) or place.holes for place in places):
             return
         below = given(keywords.get("subfolder"))

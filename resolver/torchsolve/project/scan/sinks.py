@@ -148,6 +148,7 @@ _BY_NAME: dict[str, Callable[[Sinks, str, Args, Keywords], Value]] = {
     "from_pretrained": Sinks.pretrained,
     "load_state_dict_from_url": Sinks.torch_url,
     "load_url": Sinks.torch_url,
+    "download_cached_file": Sinks.cached_file,
     "load_file_from_url": Sinks.file_from_url,
     "download_url_to_file": Sinks.url_to_file,
     "download_url": Sinks.url_to_folder,

@@ -54,7 +54,7 @@ class Bounds:
     """
 
     steps: int = 20_000
-    total: int = 400_000
+    total: int = 800_000
     depth: int = 14
     observations: int = 12_000
     unroll: int = 48

@@ -59,8 +59,16 @@ class Statements(Binding):
         found: Flow | None = getattr(self, how)(node, scope)
         return found or Flow.ON
 
-    def _expression(self, node: ast.Expr | ast.Assert, scope: Scope) -> None:
-        self.eval(node.test if isinstance(node, ast.Assert) else node.value, scope)
+    def _expression(self, node: ast.Expr, scope: Scope) -> None:
+        self.eval(node.value, scope)
+
+    def _assert(self, node: ast.Assert, scope: Scope) -> Flow:
+        """Behind it a name has only the values with which the test holds."""
+        for names, holds in self.branches(node.test, scope):
+            if holds:
+                scope.names.update(names)
+                return Flow.ON
+        return Flow.STOP
 
     def _assign(self, node: ast.Assign, scope: Scope) -> None:
         found = self.eval(node.value, scope)
@@ -336,7 +344,8 @@ class Statements(Binding):
 
 
 _HOW: dict[type[ast.stmt], str] = {
-    **dict.fromkeys((ast.Expr, ast.Assert), "_expression"),
+    ast.Expr: "_expression",
+    ast.Assert: "_assert",
     ast.Assign: "_assign",
     ast.AnnAssign: "_annotated",
     ast.AugAssign: "augment",
