@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Each round finds out a file that no round before had; lies come alone.
 _ROUNDS = 12
-_VERSION = re.compile(r"(GLIBC|GLIBCXX|CXXABI|GCC)_(\d+(?:\.\d+)*)")
+_VERSION = r"(GLIBC|GLIBCXX|CXXABI|GCC)_(\d+(?:\.\d+)*)"
 
 
 def resolve_linked(
@@ -95,7 +95,7 @@ def _platform(filename: str) -> str:
 
 def _libstdcxx(version: str, tables: Facts) -> str | None:
     """The first GLIBCXX of a libstdc++ that has a version; None for one of glibc's."""
-    match = _VERSION.fullmatch(version)
+    match = re.fullmatch(_VERSION, version)
     if match is None or match[1] == "GLIBC":
         return None
     if match[1] == "GLIBCXX":

@@ -22,9 +22,7 @@ from torchsolve.floors import resolve_linked
 from torchsolve.index.client import IndexClient
 from torchsolve.index.credentials import split_auth
 from torchsolve.indexes import find_indexes
-from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.claim import Claim, Standing
-from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.project import ComfyUI, ProjectFacts, ProjectKind
@@ -40,6 +38,8 @@ from torchsolve.solve.engine import Engine
 from torchsolve.solve.search import Search
 
 if TYPE_CHECKING:
+    from torchsolve.model.builder import MetadataBuilder
+    from torchsolve.model.inventory import ImageInventory
     from torchsolve.model.progress import Progress
     from torchsolve.proof import Proofs
 

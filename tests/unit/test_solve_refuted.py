@@ -15,6 +15,7 @@ from torchsolve.model.outcome import Matrix
 from torchsolve.model.plan import CellStatus
 from torchsolve.solve.core import CoreEngine
 from torchsolve.solve.engine import Answer
+from torchsolve.solve.leaves import Leaves
 from torchsolve.solve.problem import Problem
 from torchsolve.solve.refuted import Refuted
 
@@ -23,11 +24,13 @@ def pure(name: str, version: str, *requires: str, tag: str = "py3-none-any") -> 
     return FakeFile(make_wheel(name, version, list(requires), tag=tag))
 
 
-# left and right never go together; old has no wheel for a Python after 3.11.
+# left and right never go together, tied goes with one torch,
+# old has no wheel for a Python after 3.11.
 WORLD = {
     "torch": [pure("torch", version) for version in ("2.6.0", "2.7.0")],
     "left": [pure("left", "1.0", "base<2")],
     "right": [pure("right", "1.0", "base>=2")],
+    "tied": [pure("tied", "1.0", "torch==2.6.0")],
     "base": [pure("base", "1.0"), pure("base", "2.0")],
     "old": [pure("old", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64")],
     **{f"other{i}": [pure(f"other{i}", "1.0")] for i in range(8)},
@@ -93,3 +96,29 @@ def test_cells_that_differ_in_what_clashes_are_told_apart(
     assert set(quick.values()) == {CellStatus.SOLVED, CellStatus.INFEASIBLE}
     solved = {name for name, status in quick.items() if status is CellStatus.SOLVED}
     assert all(name.startswith("cp311-") for name in solved)
+
+
+def test_a_torch_that_facts_tie_is_found_once_for_all_cells(
+    tmp_path: Path, index: IndexServer, solved: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = asked(tmp_path, "torch", "tied")
+    quick = pipeline.resolve(lines, settings(tmp_path, index))
+    asked_once = len(solved)
+    monkeypatch.setattr(Leaves, "torches", lambda *_: None)
+    slow = pipeline.resolve(lines, settings(tmp_path, index))
+    assert quick == slow
+    assert quick.plan is not None
+    assert str(quick.plan.cell.torch) == "2.6.0"
+    assert asked_once * 3 < (len(solved) - asked_once) * 2
+
+
+@pytest.mark.parametrize("line", ["tied", "old", "torch<2.7", "torch!=2.6.0"])
+def test_torches_that_facts_leave_rule_out_no_cell_that_works(
+    tmp_path: Path, index: IndexServer, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    lines = asked(tmp_path, "torch", line)
+    quick = pipeline.matrix(lines, settings(tmp_path, index))
+    monkeypatch.setattr(Refuted, "refuting", lambda *_: None)
+    slow = pipeline.matrix(lines, settings(tmp_path, index))
+    assert [(c.cell, c.status) for c in quick.cells] == [(c.cell, c.status) for c in slow.cells]
+    assert {cell.status for cell in quick.cells} == {CellStatus.SOLVED, CellStatus.INFEASIBLE}

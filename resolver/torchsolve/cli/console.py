@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -82,6 +80,8 @@ def view_of(values: dict[str, Any], formats: tuple[str, ...]) -> View:
 
 def print_json(document: dict[str, Any]) -> None:
     """One document, readable and with a final newline. Raises as ``print_text`` does."""
+    import json
+
     text = json.dumps(document, indent=2, ensure_ascii=False)
     with _written():
         print(text if _printable(text) else _escaped(text), file=sys.stdout)
@@ -102,6 +102,8 @@ def _printable(text: str) -> bool:
 
 def _escaped(text: str) -> str:
     """JSON leaves DEL, C1 controls and lone surrogates as they are; a terminal obeys them."""
+    import json
+
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
@@ -131,8 +133,14 @@ def print_screen(screen: Screen, stream: TextIO) -> None:
     """Coloured and wrapped on a terminal; plain and unwrapped elsewhere."""
     terminal = stream.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size().columns if terminal else UNBOUNDED
+    width = _columns() if terminal else UNBOUNDED
     stream.write(paint(screen, width=max(width, 40), colour=colour))
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def _bars() -> Bars:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from torchsolve.errors import UsageError
 from torchsolve.facts.table import Row, Table
 from torchsolve.model.values import dataclass
 from torchsolve.model.version import dotted_key
 
-_CAPABILITY = re.compile(r"(?:sm_?|compute_?)?(\d{1,2})\.?(\d)")
-_MAKERS = re.compile(r"nvidia|geforce|tesla|quadro")
+_CAPABILITY = r"(?:sm_?|compute_?)?(\d{1,2})\.?(\d)"
+_MAKERS = r"nvidia|geforce|tesla|quadro"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class GpuTable:
 
         Raises UsageError ``unknown-gpu`` with the names that come close.
         """
-        capability = _CAPABILITY.fullmatch(text.strip().lower())
+        capability = re.fullmatch(_CAPABILITY, text.strip().lower())
         if capability:
             wanted = f"{capability[1]}.{capability[2]}"
             if any(row.capability == wanted for row in self.sms):
@@ -67,10 +66,12 @@ class GpuTable:
         return found
 
     def _unknown(self, text: str, names: Mapping[str, Gpu]) -> UsageError:
+        from difflib import get_close_matches
+
         near = [plain for asked in _plain(text) for plain in get_close_matches(asked, names, 4)]
         close = ", ".join(dict.fromkeys(names[plain].name for plain in near))
         hint = f"did you mean {close}?" if close else "give its compute capability, as 8.6"
-        if _CAPABILITY.fullmatch(text.strip().lower()):
+        if re.fullmatch(_CAPABILITY, text.strip().lower()):
             known = ", ".join(row.capability for row in self.sms)
             hint = f"compute capabilities that are known: {known}"
         return UsageError("unknown-gpu", f"no GPU is known as {text!r}", hint=hint)
@@ -83,7 +84,7 @@ class GpuTable:
 def _plain(name: str) -> tuple[str, ...]:
     """A name without case, spaces and punctuation; then without its maker and line as well."""
     whole = re.sub(r"[^a-z0-9]", "", name.lower())
-    return tuple(dict.fromkeys((whole, _MAKERS.sub("", whole))))
+    return tuple(dict.fromkeys((whole, re.sub(_MAKERS, "", whole))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,21 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-import tempfile
 from contextlib import suppress
 from datetime import date
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-_FORM = b"torchsolve.table/1\n"
+from torchsolve.digests import blake2b
+from torchsolve.files import open_draft
+
+_FORM = b"torchsolve.table/2\n"
 
 
 def parse_toml(path: Path, text: bytes) -> dict[str, Any]:
     """The values of a TOML file with this text. Raises ValueError where it is none."""
     kept = _kept_at(path)
-    digest = sha256(_FORM + text).digest()
+    digest = _digest(_FORM + text)
     found = _read(kept, digest)
     if found is None:
         import tomllib
@@ -49,7 +50,7 @@ def _kept_at(path: Path) -> Path:
 def _read(kept: Path, digest: bytes) -> dict[str, Any] | None:
     try:
         data = kept.read_bytes()
-        if data[:32] != digest or sha256(data[64:]).digest() != data[32:64]:
+        if data[:32] != digest or _digest(data[64:]) != data[32:64]:
             return None
         days, found = marshal.loads(data[64:])  # noqa: S302 - our own, as bytecode is
     except (OSError, ValueError, EOFError, TypeError):
@@ -63,14 +64,18 @@ def _write(kept: Path, digest: bytes, found: dict[str, Any]) -> None:
     days: list[tuple[tuple[str | int, ...], int]] = []
     body = marshal.dumps((days, _without_days(found, (), days)))
     kept.parent.mkdir(exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=kept.parent)
+    handle, draft = open_draft(kept.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(digest + sha256(body).digest() + body)
+            stream.write(digest + _digest(body) + body)
         Path(draft).chmod(0o644)
         Path(draft).replace(kept)
     finally:
         Path(draft).unlink(missing_ok=True)
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=32).digest()
 
 
 def _without_days(value: Any, way: tuple[str | int, ...], days: list[Any]) -> Any:

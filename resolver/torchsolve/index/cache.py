@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torchsolve.files import open_draft
 from torchsolve.model.trace import looked_at
 
 # In every path: a new form of the entries starts an empty cache beside the old one.
@@ -133,7 +133,7 @@ class Cache:
         return folder
 
     def _replace(self, path: Path, data: bytes) -> Stamp:
-        handle, draft = tempfile.mkstemp(dir=self._drafts())
+        handle, draft = open_draft(self._drafts())
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 from packaging.utils import NormalizedName
 
 from torchsolve import __version__
+from torchsolve.digests import sha256
 from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.page import file_row, row_file, row_outline
 from torchsolve.model.choice import Choice, Choices, Chooser, PageRemarks

@@ -29,7 +29,6 @@ from torchsolve.index.once import Once
 from torchsolve.index.pages import Index, Pages, page_url
 from torchsolve.index.settings import IndexSettings
 from torchsolve.model.binary import WheelBinary
-from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.choice import Choices, Chooser
 from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 from torchsolve.model.values import replace
@@ -37,6 +36,7 @@ from torchsolve.model.values import replace
 if TYPE_CHECKING:
     from torchsolve.index.binaries import BinaryReader
     from torchsolve.index.hub import Hub
+    from torchsolve.model.builder import MetadataBuilder
 
 
 class IndexClient:

@@ -5,14 +5,18 @@ In: URLs as users write them. Out: clean URLs, and for an origin the user and pa
 
 from __future__ import annotations
 
-import netrc
 import os
 import sys
 import threading
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from torchsolve.model.trace import looked_at
+
+if TYPE_CHECKING:
+    from netrc import netrc
 
 Auth = tuple[str, str]
 # Seconds that a keyring may take; one that asks the user gets no answer.
@@ -82,11 +86,16 @@ class Credentials:
         return self._known.get(place) if self._known.get(place) != known else None
 
     @cached_property
-    def _netrc(self) -> netrc.netrc | None:
+    def _netrc(self) -> netrc | None:
         path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
+        looked_at(path)
+        if not os.path.exists(path):  # noqa: PTH110 - one that may not be read is none
+            return None
+        from netrc import NetrcParseError, netrc
+
         try:
-            return netrc.netrc(str(path))
-        except (OSError, netrc.NetrcParseError):
+            return netrc(str(path))
+        except (OSError, NetrcParseError):
             return None
 
     def _from_netrc(self, host: str) -> Auth | None:
@@ -114,6 +123,7 @@ def _keyring(url: str, user: str) -> Auth | None:
 
 
 def _keyring_command() -> list[str] | None:
+    from importlib.util import find_spec
     from shutil import which
 
     if find_spec("keyring") is not None:

@@ -13,21 +13,23 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from torchsolve.digests import sha256
 from torchsolve.errors import UnknownError, UsageError
 from torchsolve.index.cache import Cache, Entry
 from torchsolve.index.credentials import redact
 from torchsolve.index.freshness import offline_miss
 from torchsolve.index.http import Http, raise_for_status
 from torchsolve.index.settings import IndexSettings
-from torchsolve.model.builder import MetadataBuilder
 from torchsolve.model.evidence import Strength
 from torchsolve.model.package import DistMetadata, IndexFile
 from torchsolve.wheel.metadata import build_metadata, check_requires, parse_metadata, split_number
+
+if TYPE_CHECKING:
+    from torchsolve.model.builder import MetadataBuilder
 
 METADATA_LIMIT = 8 * 1024 * 1024
 BUILD_LIMIT = 256 * 1024 * 1024
@@ -289,6 +291,8 @@ def _own(metadata: DistMetadata, file: IndexFile) -> DistMetadata:
 
 
 def _digest(stream: IO[bytes]) -> str:
+    from hashlib import sha256  # of gigabytes OpenSSL's is made sooner
+
     stream.seek(0)
     digest = sha256()
     while block := stream.read(1 << 20):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from functools import lru_cache, partial
-from hashlib import pbkdf2_hmac, sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import NormalizedName
 
 from torchsolve.defaults import default_index_url
+from torchsolve.digests import sha256
 from torchsolve.errors import UnknownError
 from torchsolve.facts import load_facts
 from torchsolve.index.cache import Cache, Entry
@@ -212,6 +211,8 @@ class Pages:
 def _key(root: str, auth: Auth | None) -> str:
     if auth is None:
         return sha256(root.encode()).hexdigest()[:16]
+    from hashlib import pbkdf2_hmac
+
     # Slow on purpose: the name of a folder must not let a password be guessed.
     secret = "\0".join(auth).encode()
     return pbkdf2_hmac("sha256", secret, root.encode(), 100_000, dklen=16).hex()
@@ -241,6 +242,8 @@ def _is_torchs(index: Index) -> bool:
 
 
 def _make_entry(found: Listing | None, response: Response | None = None) -> Entry:
+    from dataclasses import astuple
+
     from torchsolve.index.listing import Listing
 
     listing = found or Listing("", "", dated=True, notes=())

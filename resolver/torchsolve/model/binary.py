@@ -12,7 +12,7 @@ from enum import Enum
 
 from torchsolve.model.values import dataclass
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = r"\d+"
 
 
 class Binding(Enum):
@@ -166,7 +166,7 @@ class WheelBinary:
 def kin(member: str) -> str:
     """Equal for files whose names differ in digits alone (``_cuda126.so``, ``_ffmpeg4.so``): Python
     code opens one of them."""
-    return _DIGITS.sub("#", member)
+    return re.sub(_DIGITS, "#", member)
 
 
 def general_code(files: Iterable[ElfFile]) -> tuple[ElfFile, ...]:

@@ -11,7 +11,7 @@ from torchsolve.model.values import dataclass
 
 # A builder's own folder, as against a build system's.
 _HOMES = ("/home/", "/root/", "/Users/")
-_CUDA = re.compile(r"lib(cu|nv|nccl)")
+_CUDA = r"lib(cu|nv|nccl)"
 _NAMED = 3
 
 
@@ -65,7 +65,7 @@ class LinkIssue:
         if self.kind is LinkKind.HIDDEN:
             # A wheel's Python code opens its own libraries in their order.
             return self.by not in self.wheels and (
-                self.reached or _CUDA.match(self.subject) is not None
+                self.reached or re.match(_CUDA, self.subject) is not None
             )
         return self.reached
 

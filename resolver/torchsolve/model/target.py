@@ -58,7 +58,7 @@ class BaseImage:
     supported: bool = True
 
 
-_CELL = re.compile(
+_CELL = (
     r"(?P<python>cp\d{2,3})-(?P<cuda>cpu|cu\d{3})-(?:torch(?P<torch>[0-9][0-9a-z.]*)|notorch)"
     r"-(?P<os>[a-z0-9.]+?|base-[0-9a-f]{8})(?P<arm>-aarch64)?"
 )
@@ -80,7 +80,7 @@ class CellId:
     @classmethod
     def parse(cls, text: str) -> CellId:
         """Raises ValueError where ``text`` is no cell id."""
-        match = _CELL.fullmatch(text)
+        match = re.fullmatch(_CELL, text)
         if not match:
             raise ValueError(f"not a cell id: {text!r}")
         return cls(

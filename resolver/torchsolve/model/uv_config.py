@@ -16,7 +16,7 @@ KEYS = (
     ("find-links", LINKS),
     ("no-index", NONE),
 )
-_NAMED = re.compile(r"([A-Za-z0-9_.-]+)=(?=\w+://)")
+_NAMED = r"([A-Za-z0-9_.-]+)=(?=\w+://)"
 
 
 def uv_rows(table: Mapping[str, Any], origin: str) -> list[IndexOption]:
@@ -39,7 +39,7 @@ def option_row(kind: str, text: str, origin: str) -> IndexOption:
     """One value of an option or a variable; ``NAME=URL`` names the index."""
     if kind == NONE:
         return IndexOption(kind, "", origin)
-    named = _NAMED.match(text)
+    named = re.match(_NAMED, text)
     name = named[1] if named else None
     return IndexOption(kind, text[named.end() :] if named else text, origin, name)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 
 from torchsolve.resources import share
@@ -39,6 +38,8 @@ def meant_by(name: str, others: Iterable[str]) -> str:
     known = {*others, *(row for names in _table().values() for row in names)} - {name}
     found = [one for one in distributions_of(name.replace("-", "_")) if one != name]
     found += [one for module in _table() if module.lower() == name for one in _table()[module]]
+    from difflib import get_close_matches
+
     return next(iter((*found, *get_close_matches(name, sorted(known), 1, 0.8))), "")
 
 

@@ -17,11 +17,11 @@ from packaging.utils import (
 from torchsolve.model.values import dataclass
 from torchsolve.model.version import has_endless_number
 
-_URL = re.compile(r"(?:(?:git|hg|svn|bzr)\+)?[a-z][a-z0-9.-]*:(?://|/)", re.IGNORECASE)
-_VCS = re.compile(r"(?:git|hg|svn|bzr)\+", re.IGNORECASE)
-_EXTRAS = re.compile(r"(?P<path>.+?)\[(?P<extras>[^\[\]]+)\]")
+_URL = r"(?i)(?:(?:git|hg|svn|bzr)\+)?[a-z][a-z0-9.-]*:(?://|/)"
+_VCS = r"(?i)(?:git|hg|svn|bzr)\+"
+_EXTRAS = r"(?P<path>.+?)\[(?P<extras>[^\[\]]+)\]"
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz")
-_GITHUB_ARCHIVE = re.compile(r"/[^/]+/(?P<repo>[^/]+)/(?:archive|tarball|zipball)/.+")
+_GITHUB_ARCHIVE = r"/[^/]+/(?P<repo>[^/]+)/(?:archive|tarball|zipball)/.+"
 
 
 class RequirementError(ValueError):
@@ -64,7 +64,7 @@ def parse(text: str, *, editable: bool = False) -> Named | LocalPath:
     the file name, or the last part of the path; the last is ``claimed``.
     Raises RequirementError.
     """
-    if _URL.match(text):
+    if re.match(_URL, text):
         body, _, marker = text.partition("; ")
         if body.lower().startswith("file:"):
             return _path(unquote(urlsplit(body.strip()).path), editable=editable)
@@ -78,12 +78,12 @@ def _is_path(text: str) -> bool:
     body = text.partition(";")[0].strip()
     if re.match(r"[A-Za-z0-9._-]+\s*(?:\[[^]]*\])?\s*@", body):
         return False
-    body = _EXTRAS.fullmatch(body)["path"] if _EXTRAS.fullmatch(body) else body  # type: ignore[index]
+    body = re.fullmatch(_EXTRAS, body)["path"] if re.fullmatch(_EXTRAS, body) else body  # type: ignore[index]
     return body.startswith(".") or "/" in body or body.lower().endswith(_ARCHIVES)
 
 
 def _path(text: str, *, editable: bool) -> LocalPath:
-    match = _EXTRAS.fullmatch(text)
+    match = re.fullmatch(_EXTRAS, text)
     if not match:
         return LocalPath(text, frozenset(), editable)
     extras = frozenset(extra.strip() for extra in match["extras"].split(","))
@@ -116,7 +116,9 @@ def _address(url: str, marker: str) -> Named:
     pairs = (part.partition("=") for part in parts.fragment.split("&"))
     fragment = {key: value for key, _, value in pairs if key}
     egg = fragment.pop("egg", "")
-    name, claimed = (_egg(egg), None) if egg else _name_of(parts.path, vcs=bool(_VCS.match(url)))
+    name, claimed = (
+        (_egg(egg), None) if egg else _name_of(parts.path, vcs=bool(re.match(_VCS, url)))
+    )
     rest = "&".join(f"{key}={value}" for key, value in fragment.items())
     full = urlunsplit(parts._replace(fragment=rest))
     clean = without_secrets(full)
@@ -141,7 +143,7 @@ def _name_of(path: str, *, vcs: bool) -> tuple[str, str | None]:
             return str(parse_wheel_filename(last)[0]), None
         except InvalidWheelFilename as error:
             raise RequirementError(str(error)) from None
-    archive = _GITHUB_ARCHIVE.fullmatch(path)
+    archive = re.fullmatch(_GITHUB_ARCHIVE, path)
     if archive:
         return _checked(archive["repo"]), "the repository in its address"
     try:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -25,14 +24,12 @@ from torchsolve.errors import UsageError
 from torchsolve.model.trace import looked_at
 from torchsolve.model.values import dataclass
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_SCP = re.compile(r"[\w.-]+@[\w.-]+:(?!/)[^\s]+")
-_GITHUB = re.compile(
-    r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<repo>[\w.-]+?)(?:\.git)?(?:@(?P<rev>.+))?"
-)
-_PAGE = re.compile(r"(?P<repo>/[^/]+/[^/]+)/(?:tree|commit|releases/tag)/(?P<rev>.+)")
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
+_SCP = r"[\w.-]+@[\w.-]+:(?!/)[^\s]+"
+_GITHUB = r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<repo>[\w.-]+?)(?:\.git)?(?:@(?P<rev>.+))?"
+_PAGE = r"(?P<repo>/[^/]+/[^/]+)/(?:tree|commit|releases/tag)/(?P<rev>.+)"
 _REGISTRY = "comfy:"
-_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:@[\w./-]+)?")
+_NODE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:@[\w./-]+)?"
 _FILE_SUFFIXES = (".txt", ".in", ".toml", ".whl", ".cfg")
 
 
@@ -91,7 +88,7 @@ def classify(text: str, samples: Callable[[], tuple[str, ...]]) -> Reference:
         )
     if text.startswith(_REGISTRY):
         return _registry(text.removeprefix(_REGISTRY))
-    if _SCHEME.match(text) or _SCP.fullmatch(text):
+    if re.match(_SCHEME, text) or re.fullmatch(_SCP, text):
         return _url(text)
     path = Path(text).expanduser()
     looked_at(path)
@@ -123,7 +120,7 @@ def _registry(text: str) -> RegistryId:
 
 
 def _github(text: str, samples: Callable[[], tuple[str, ...]]) -> Repository | RegistryId:
-    match = _GITHUB.fullmatch(text)
+    match = re.fullmatch(_GITHUB, text)
     if match and not text.endswith(_FILE_SUFFIXES):
         return Repository(f"https://github.com/{match['owner']}/{match['repo']}", match["rev"])
     if _looks_like_path(text):
@@ -133,8 +130,10 @@ def _github(text: str, samples: Callable[[], tuple[str, ...]]) -> Repository | R
             origin=text,
             hint="check the path; a repository is owner/repo or its https:// address",
         )
+    from difflib import get_close_matches
+
     close = get_close_matches(text, samples(), 1)
-    if not close and _NODE.fullmatch(text):
+    if not close and re.fullmatch(_NODE, text):
         return _registry(text)
     raise UsageError(
         "unknown-reference",
@@ -168,7 +167,7 @@ def _url(text: str) -> WheelUrl | Repository:
 def _repository(url: str) -> Repository:
     parts = urlsplit(url)
     path, _, rev = parts.path.partition("@") if "@" in parts.path else (parts.path, "", "")
-    page = _PAGE.fullmatch(path.rstrip("/")) if parts.netloc == "github.com" else None
+    page = re.fullmatch(_PAGE, path.rstrip("/")) if parts.netloc == "github.com" else None
     if page:
         path, rev = page["repo"], unquote(page["rev"])
     path = path.rstrip("/")

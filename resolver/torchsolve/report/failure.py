@@ -68,6 +68,8 @@ def _index_hint(conflict: Conflict, resolution: Resolution) -> str:
 
     for fact in conflict.facts:
         if fact.statement == NO_PAGE:
+            from torchsolve.project.distributions import meant_by
+
             rows = [row for project in resolution.projects for row in project.requirements]
             meant = meant_by(fact.subject, [canonicalize_name(r.requirement.name) for r in rows])
             lead = f"did you mean {meant}? else" if meant else "check the name, or"

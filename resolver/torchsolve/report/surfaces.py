@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torchsolve.model.install import InstallStep
 from torchsolve.model.plan import NodeSource, Plan
 from torchsolve.model.project import ProjectFacts
-from torchsolve.model.surface import OptionalImport, Trial
 from torchsolve.model.told import deed, state
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Row, row
+
+if TYPE_CHECKING:
+    from torchsolve.model.surface import OptionalImport, Trial
 
 _MOST = 16
 

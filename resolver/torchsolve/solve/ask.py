@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -14,7 +15,6 @@ from packaging.version import Version
 from torchsolve.config import Settings
 from torchsolve.facts import Facts
 from torchsolve.model.evidence import Evidence, Strength
-from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.package import Declared, IndexFile
 from torchsolve.model.project import ComfyUI, ProjectFacts, WheelFact
 from torchsolve.model.proof import Place
@@ -22,6 +22,9 @@ from torchsolve.model.version import PythonVersion
 from torchsolve.solve.cells import Cell
 from torchsolve.solve.claims import scripted_requirements, served_imports
 from torchsolve.solve.question import Companion, Fact, FactKind, Question, Rules
+
+if TYPE_CHECKING:
+    from torchsolve.model.inventory import ImageInventory
 
 
 def project_facts(

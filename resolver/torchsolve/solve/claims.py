@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -13,8 +14,10 @@ from torchsolve.model.install import InstallTarget, Phase, Scripted, StepKind
 from torchsolve.model.package import Declared
 from torchsolve.model.plan import NodeSource
 from torchsolve.model.project import ModelFile, ProjectFacts, ProjectKind
-from torchsolve.model.surface import Trial
 from torchsolve.solve.cells import Cell
+
+if TYPE_CHECKING:
+    from torchsolve.model.surface import Trial
 
 
 def scripted(project: ProjectFacts, cell: Cell) -> Scripted:

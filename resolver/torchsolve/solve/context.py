@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from torchsolve.config import Settings
 from torchsolve.facts import Facts
 from torchsolve.facts.gpus import Gpu
-from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.preferences import Preferences
 from torchsolve.model.project import ComfyUI, ProjectFacts
 from torchsolve.model.proof import Floor
@@ -16,7 +16,10 @@ from torchsolve.model.target import CellId
 from torchsolve.model.values import dataclass, field
 from torchsolve.solve.engine import Engine
 from torchsolve.solve.packages import Pool
-from torchsolve.solve.sources import DirectReader, Index, Prover
+
+if TYPE_CHECKING:
+    from torchsolve.model.inventory import ImageInventory
+    from torchsolve.solve.sources import DirectReader, Index, Prover
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Each guard gives the facts that cannot hold together in the cell, or None.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -16,7 +17,6 @@ from torchsolve.facts import Facts
 from torchsolve.facts.gpus import Gpu
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.gpu import coverage
-from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import ProjectFacts, ProjectKind, WheelFact
 from torchsolve.model.target import Target
 from torchsolve.model.values import dataclass
@@ -25,6 +25,9 @@ from torchsolve.solve.cells import Cell
 from torchsolve.solve.coverage import Jit
 from torchsolve.solve.options import python_allows, tag_rank, wheel_triple
 from torchsolve.solve.required import NAME, cuda_of, starts
+
+if TYPE_CHECKING:
+    from torchsolve.model.inventory import ImageInventory
 
 _D = Strength.DECLARED
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -17,12 +18,14 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from torchsolve.model.evidence import Evidence
-from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Floor, Place
 from torchsolve.model.target import Target
 from torchsolve.model.values import dataclass, field
 from torchsolve.model.version import CudaTag, PythonVersion
+
+if TYPE_CHECKING:
+    from torchsolve.model.inventory import ImageInventory
 
 
 class FactKind(Enum):

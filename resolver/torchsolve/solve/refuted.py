@@ -15,6 +15,7 @@ from torchsolve.errors import UnknownError
 from torchsolve.model.values import dataclass, replace
 from torchsolve.solve.engine import Answer, Infeasible
 from torchsolve.solve.keys import CUDA
+from torchsolve.solve.leaves import Leaves, without_torch
 from torchsolve.solve.question import Fact, Question
 
 # The newest of them serve; a cell that meets none is solved as it is.
@@ -47,17 +48,27 @@ class Refuted:
             self._cores = [core, *self._cores][:_MOST_KEPT]
 
     def refuting(
-        self, question: Question, solve: Callable[[Question], Answer]
+        self, question: Question, solve: Callable[[Question], Answer], leaves: Leaves | None = None
     ) -> tuple[Fact, ...] | None:
-        """Facts of a question that were infeasible elsewhere and are so for its cell too."""
+        """Facts of a question that were infeasible elsewhere and are so for its cell too.
+
+        ``leaves``: None where another torch means other wheels of the projects, or other floors.
+        """
         stated = frozenset(question.facts)
-        for core in self._cores:
-            alone = _alone(question, core) if core.facts <= stated else None
-            if alone is not None and _is_refuted(alone, solve):
-                self._cores.remove(core)
-                self._cores.insert(0, core)
-                return alone.facts
+        met = [(core, _alone(question, core)) for core in self._cores if core.facts <= stated]
+        # What is known of a target costs a look; asking costs a solve.
+        for core, alone in met:
+            if leaves is not None and _is_left_out(alone, leaves):
+                return self._again(core, alone)
+        for core, alone in met:
+            if _is_refuted(alone, solve):
+                return self._again(core, alone)
         return None
+
+    def _again(self, core: _Core, alone: Question) -> tuple[Fact, ...]:
+        self._cores.remove(core)
+        self._cores.insert(0, core)
+        return alone.facts
 
 
 def _is_refuted(question: Question, solve: Callable[[Question], Answer]) -> bool:
@@ -65,6 +76,15 @@ def _is_refuted(question: Question, solve: Callable[[Question], Answer]) -> bool
         return isinstance(solve(question), Infeasible)
     except UnknownError:
         return False
+
+
+def _is_left_out(question: Question, leaves: Leaves) -> bool:
+    """Whether the other facts leave torches, and the cell's is none of them."""
+    own = [fact for fact in question.facts if _is_of_cell(fact)]
+    if not own or question.torch is None:
+        return False
+    left = leaves.torches(without_torch(question, own))
+    return left is not None and question.torch.public not in left
 
 
 def _is_of_cell(fact: Fact) -> bool:

@@ -31,6 +31,7 @@ from torchsolve.solve.guards import (
     guard_python,
     guard_wheels,
 )
+from torchsolve.solve.leaves import Leaves
 from torchsolve.solve.packages import Library
 from torchsolve.solve.plans import make_plan
 from torchsolve.solve.problem import Problem
@@ -62,6 +63,7 @@ class Search:
         self._libraries: dict[tuple[Target, str | None], Library] = {}
         self._picked: dict[CellId, tuple[Problem, dict[str, int]]] = {}
         self.refuted = refuted or Refuted()
+        self._leaves = None if rules.wheels or floors else Leaves(self._answer)
         self._known: list[tuple[frozenset[Fact], Conflict]] = []
         self._asked = asked_torch(self._facts, self._rules)
         self._fits: dict[str, bool] = {}
@@ -274,7 +276,7 @@ class Search:
         )
 
     def _solve_cell(self, cell: Cell, question: Question, *, explained: bool) -> CellOutcome:
-        known = self.refuted.refuting(question, lambda asked: self._answer(asked, None)[1])
+        known = self.refuted.refuting(question, lambda asked: self._answer(asked)[1], self._leaves)
         if known is not None:
             return self._refused(cell, question, known, explained=explained)
         problem, answer = self._answer(question, None)
@@ -343,7 +345,7 @@ class Search:
             return self._context.tables.torch.index_url(cell.id.cuda)
         return setting
 
-    def _answer(self, question: Question, url: str | None) -> tuple[Problem, Answer]:
+    def _answer(self, question: Question, url: str | None = None) -> tuple[Problem, Answer]:
         key = (question, url)
         found = self._answers.get(key)
         if found is None:
@@ -387,7 +389,7 @@ class Search:
                 return replace(conflict, cell=cell)
         from torchsolve.solve.conflict import explain
 
-        conflict, facts = explain(question, lambda asked: self._answer(asked, None), cell, suspects)
+        conflict, facts = explain(question, self._answer, cell, suspects)
         self._known.append((frozenset(facts), conflict))
         return conflict
 

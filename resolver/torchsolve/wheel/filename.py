@@ -22,8 +22,8 @@ from packaging.version import Version
 from torchsolve.errors import UsageError
 from torchsolve.model.values import dataclass
 
-_LABEL = re.compile(r"[0-9a-z_.]+")
-_PLATFORM = re.compile(r"any$|(many|musl)?linux|win|macosx|ios|android|emscripten|wasm|pyodide")
+_LABEL = r"[0-9a-z_.]+"
+_PLATFORM = r"any$|(many|musl)?linux|win|macosx|ios|android|emscripten|wasm|pyodide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def variant_label(filename: str) -> str | None:
     stem = filename.removesuffix(".whl").split("-")
     if stem[2:3] and stem[2][:1].isdigit():
         del stem[2]
-    if len(stem) != 6 or not _PLATFORM.match(stem[4]) or not _LABEL.fullmatch(stem[5]):
+    if len(stem) != 6 or not re.match(_PLATFORM, stem[4]) or not re.fullmatch(_LABEL, stem[5]):
         return None
     return stem[5]
 

@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
 # PEP 817's markers; packaging 26.3 raises InvalidRequirement on each of them.
-_VARIANT_MARKER = re.compile(r"\bvariant_(label|properties|features|namespaces)\b")
+_VARIANT_MARKER = r"\bvariant_(label|properties|features|namespaces)\b"
 _SHOWN = 160
 _GARBAGE = "set aside, not a requirement: "
 _BUILD_AGAIN = "pip refuses such a file too: build it again"
-_HEADERS_END = re.compile(r"\r?\n\r?\n")
+_HEADERS_END = r"\r?\n\r?\n"
 
 # Old metadata that pip once took and uv still takes, and what it means.
 _REPAIRS = (
-    (re.compile(r"(>=|<=|~=|>|<)\s*(\d+(?:\.\d+)*)\.\*"), r"\1\2"),
-    (re.compile(r"!=\s*~\s*(\d+(?:\.\d+)*)"), r"!=\1.*"),
-    (re.compile(r">\s*dev\b"), ">0.0.0.dev0"),
-    (re.compile(r"(\d)\s*(>=|<=|==|!=|~=|>|<)"), r"\1,\2"),
-    (re.compile(r",\s*(?=$|\))"), ""),
+    (r"(>=|<=|~=|>|<)\s*(\d+(?:\.\d+)*)\.\*", r"\1\2"),
+    (r"!=\s*~\s*(\d+(?:\.\d+)*)", r"!=\1.*"),
+    (r">\s*dev\b", ">0.0.0.dev0"),
+    (r"(\d)\s*(>=|<=|==|!=|~=|>|<)", r"\1,\2"),
+    (r",\s*(?=$|\))", ""),
 )
 
 
@@ -71,7 +71,7 @@ def parse_metadata(text: str, origin: str) -> DistMetadata:
 
 def _numbers(text: str) -> list[int]:
     """The lines of a file at which requirements begin, from 1."""
-    headers = _HEADERS_END.split(text, maxsplit=1)[0]
+    headers = re.split(_HEADERS_END, text, maxsplit=1)[0]
     rows = enumerate(headers.splitlines(), 1)
     return [number for number, row in rows if row.lower().startswith("requires-dist:")]
 
@@ -92,7 +92,7 @@ def read_headers(text: str) -> RawMetadata:
     # Imported late: a run that the index's cache answers parses no headers.
     from packaging.metadata import parse_email
 
-    return parse_email(_HEADERS_END.split(text, maxsplit=1)[0] + "\n\n")[0]
+    return parse_email(re.split(_HEADERS_END, text, maxsplit=1)[0] + "\n\n")[0]
 
 
 def build_metadata(
@@ -164,7 +164,7 @@ def _head(text: str) -> Requirement:
         return Requirement(text)
     except InvalidRequirement:
         for pattern, meant in _REPAIRS:
-            text = pattern.sub(meant, text)
+            text = re.sub(pattern, meant, text)
         return Requirement(text)
 
 
@@ -183,7 +183,7 @@ def has_variant_marker(line: str) -> bool:
 
     No installer takes such a line unless it is asked to.
     """
-    return bool(_VARIANT_MARKER.search(line.partition(";")[2]))
+    return bool(re.search(_VARIANT_MARKER, line.partition(";")[2]))
 
 
 def check_identity(metadata: DistMetadata, name: str, version: Version, origin: str) -> None:
