@@ -18,7 +18,6 @@ from torchsolve.model.package import DirectFile, IndexFile
 from torchsolve.model.trace import looked_at
 from torchsolve.model.values import dataclass, field, replace
 from torchsolve.project.options import ReadOptions
-from torchsolve.wheel.filename import WheelName, parse
 from torchsolve.wheel.metadata import check_identity
 
 # Bytes that are downloaded to learn a hash; a larger file goes without.
@@ -57,6 +56,8 @@ class Direct:
         file = IndexFile(name, version, filename, address, "direct", sha256=sha256)
         metadata = self.index.metadata(file)
         if file.is_wheel:
+            from torchsolve.wheel.filename import parse
+
             check_identity(metadata, parse(filename).name, version, origin)
         if sha256 is None:
             # Once a run: every cell asks for it.
@@ -121,6 +122,8 @@ def _sha256(fragment: str, origin: str) -> str | None:
 
 def _version(requirement: Requirement, filename: str, origin: str) -> Version:
     if filename.endswith(".whl"):
+        from torchsolve.wheel.filename import WheelName, parse
+
         found = parse(filename)
         if isinstance(found, WheelName):
             return found.version

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from torchsolve.model.claim import Checked
 from torchsolve.model.evidence import Disagreement, Evidence
 from torchsolve.model.install import InstallStep
+from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.link import Links
 from torchsolve.model.package import IndexFile
 from torchsolve.model.project import ComfyUI, ModelFile, SourceLocation
+from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 from torchsolve.model.target import BaseImage, CellId
 from torchsolve.model.values import dataclass
-
-if TYPE_CHECKING:
-    from torchsolve.model.inventory import ImageInventory
-    from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 
 
 class WheelVerdict(Enum):

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from torchsolve.model.claim import Claim
 from torchsolve.model.evidence import Evidence
 from torchsolve.model.install import Installer
+from torchsolve.model.models import ModelScan
 from torchsolve.model.package import Declared, DistMetadata, IndexFile
+from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 from torchsolve.model.values import dataclass, field
-
-if TYPE_CHECKING:
-    from torchsolve.model.models import ModelScan
-    from torchsolve.model.surface import OptionalImport, Surface, Toolchain, Trial
 
 
 class ProjectKind(Enum):
