@@ -600,6 +600,7 @@ def test_a_file_that_timm_fetches_lies_with_those_of_torch_hub(tmp_path: Path) -
     body = """
         cached = download_cached_file('https://example.org/w/net.pth', check_hash=False)
         torch.load(cached)
+        download_cached_file(os.path.join(folder_paths.models_dir, 'here.pth'))
     """
     sites = _sites(tmp_path, "from timm.models.hub import download_cached_file\n" + _node(body))
     place = ("<torch-hub>/checkpoints/net.pth", True)

@@ -74,7 +74,11 @@ class Addresses(Hub):
 
     def cached_file(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
-        return self.file_from_url(name, args[:1], keywords)
+        url = argument(args, keywords, 0, "url")
+        urls = [t for t in self.texts(url, "url") if not ospath.is_absolute(t)]
+        if not urls:
+            return NONE  # a file that lies there is opened elsewhere
+        return self.file_from_url(name, [any_of(urls)], {})
 
     def url_to_file(self, name: str, args: Args, keywords: Keywords) -> Value:
         """See the table at the end."""
