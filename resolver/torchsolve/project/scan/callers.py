@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
+from operator import attrgetter
 
 from torchsolve.project.scan.definitions import Definition
 from torchsolve.project.scan.graph import ModuleGraph
@@ -48,6 +49,7 @@ _ONLY_ASKED = re.compile(r"\b(?:isinstance|issubclass)\([^()]*(?:\([^()]*)?$|\be
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _CHOOSES = re.compile(rb"getattr\(|globals\(\)|import_module\(")
 _MADE = re.compile(rb"[A-Za-z_][\w.]*(?:\(|\s*$)")
+_FIRST = attrgetter("first")
 _GETATTR = re.compile(rb"\bgetattr\(\s*(\w+)\s*,\s*(?![\"'])")
 
 
@@ -80,6 +82,8 @@ class Callers:
     _under_way: set[Definition] = field(default_factory=set)
     _bound: dict[str, dict[str, tuple[Import, str]]] = field(default_factory=dict)
     _led: dict[tuple[str, Import], tuple[str, ...]] = field(default_factory=dict)
+    _sees: dict[tuple[str, str, str, str], bool] = field(default_factory=dict)
+    _chooses: dict[str, Use] = field(default_factory=dict)
     _spent: int = 0
 
     def use(self, file: str, line: int) -> Use:
@@ -96,8 +100,7 @@ class Callers:
     def around(self, file: str, line: int) -> Definition | None:
         """The innermost definition around a line; None at module level."""
         found = self.graph.definitions(file)
-        firsts = [d.first for d in found]
-        for place in range(bisect_right(firsts, line) - 1, -1, -1):
+        for place in range(bisect_right(found, line, key=_FIRST) - 1, -1, -1):
             if found[place].last >= line:
                 return found[place]
         return None
@@ -143,14 +146,9 @@ class Callers:
         return Use.CALLED if names and not wanted.is_method else Use.NEVER
 
     def _class(self, method: Definition) -> Definition | None:
-        return next(
-            (
-                d
-                for d in self.graph.definitions(method.file)
-                if d.is_class and d.name == method.owner and d.first <= method.first <= d.last
-            ),
-            None,
-        )
+        found = self.graph.definitions(method.file)
+        named = (d for d in found if d.is_class and d.name == method.owner)
+        return next((d for d in named if d.first <= method.first <= d.last), None)
 
     def _of_node(self, method: Definition, owner: Definition | None) -> bool:
         """A method that ComfyUI calls: by its name, or by what the class says."""
@@ -239,7 +237,10 @@ class Callers:
         """A name in quotes: it may be asked for where its file asks for what a variable names."""
         if "__all__" in mention.before:
             return Use.NEVER
-        return Use.NAMED if _CHOOSES.search(self._text(file)) else Use.NEVER
+        if file not in self._chooses:
+            found = _CHOOSES.search(self._text(file))
+            self._chooses[file] = Use.NAMED if found else Use.NEVER
+        return self._chooses[file]
 
     def _by_choice(self, wanted: Definition) -> Use:
         """What a config of the tree names; or ``getattr(module, name)`` with a name from a file."""
@@ -276,11 +277,14 @@ class Callers:
 
     def _visible(self, file: str, wanted: Definition) -> bool:
         """Whether a bare name of the file can be this one."""
-        return file == wanted.file or any(
-            self._leads_to(file, statement, wanted, 4)
-            for statement in self.graph.imports(file)
-            if wanted.name in statement.names or "*" in statement.names
-        )
+        key = file, wanted.file, wanted.owner, wanted.name
+        if key not in self._sees:
+            self._sees[key] = file == wanted.file or any(
+                self._leads_to(file, statement, wanted, 4)
+                for statement in self.graph.imports(file)
+                if wanted.name in statement.names or "*" in statement.names
+            )
+        return self._sees[key]
 
     def _leads_to(self, file: str, statement: Import, wanted: Definition, depth: int) -> bool:
         """Whether a statement imports from the file, or from a package that passes it on."""

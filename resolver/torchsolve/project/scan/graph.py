@@ -42,7 +42,8 @@ class ModuleGraph:
 
     def imports(self, path: str) -> tuple[Import, ...]:
         """Import statements of a file; none where it cannot be parsed."""
-        self._extract(path)
+        if path not in self._imports:
+            self._extract(path)
         return self._imports[path]
 
     def marks(self, path: str) -> tuple[int, ...]:
@@ -53,7 +54,8 @@ class ModuleGraph:
 
     def definitions(self, path: str) -> tuple[Definition, ...]:
         """Functions, classes and methods of a file."""
-        self._extract(path)
+        if path not in self._definitions:
+            self._extract(path)
         return self._definitions[path]
 
     def dynamic(self, path: str) -> tuple[str, ...]:
@@ -88,8 +90,8 @@ class ModuleGraph:
             configs = [p for p in sorted(self.sources.all_paths) if p.endswith(_CONFIGS)]
             self.sources.prefetch(configs[:_MOST_CONFIGS])
             texts = (self.sources.load(p) or b"" for p in configs[:_MOST_CONFIGS])
-            words = {word.decode() for text in texts for word in _DOTTED.findall(text)}
-            found = {word: self._file_of_dotted(word) for word in sorted(words)}
+            words = {word for text in texts for word in _DOTTED.findall(text)}
+            found = {word: self._file_of_dotted(word) for word in sorted(map(bytes.decode, words))}
             self._in_configs = {word: file for word, file in found.items() if file}
         return tuple(dict.fromkeys(self._in_configs.values()))
 

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from torchsolve.model.values import dataclass
 
 _NO_CODE = re.compile(
-    rb'(?P<f>\b[rRbB]?[fF][rRbB]?)?(?P<long>"""|\'\'\')(?:[^\\]|\\.)*?(?P=long)'
-    rb'|(?P<g>\b[rRbB]?[fF][rRbB]?)?(?P<text>"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\')'
-    rb"|\#[^\n]*"
-    rb"|^if\s+__name__\s*==[^\n]*\n(?:(?:[ \t][^\n]*)?(?:\n|\Z))*"
-    rb"|^[ \t]*(?:from\b[^\n]*?\bimport\b|import\b)[ \t]*(?:\([^)]*\)|(?:\\\n|[^\n])*)",
-    re.DOTALL | re.MULTILINE,
+    rb'(?P<long>"""(?:[^"\\]++|\\.|"(?!""))*+"""'
+    rb"|\x27{3}(?:[^\x27\\]++|\\.|\x27(?!\x27\x27))*+\x27{3})"
+    rb'|(?P<text>"(?:[^"\\\n]++|\\.)*+"|\x27(?:[^\x27\\\n]++|\\.)*+\x27)'
+    rb"|\#[^\n]*+"
+    rb"|\n(?:if\s+__name__\s*==[^\n]*+(?:\n(?:[ \t][^\n]*+)?+(?=\n|\Z))*+"
+    rb"|[ \t]*+(?:from\b[^\n]*?\bimport\b|import\b)[ \t]*(?:\([^)]*\)|(?:\\\n|[^\n])*+))",
+    re.DOTALL,
 )
+"""Each way begins with one of four characters: what lies between them is passed over at once."""
+_FORMATS = re.compile(rb"\b[rRbB]?[fF][rRbB]?\Z")
 _NAME_ALONE = re.compile(rb"[\"'](?!\d)\w+[\"']")
 _WORDLY = re.compile(rb"\w")
 _RECEIVER = re.compile(rb"(?:(?P<name>\b\w[\w.]*)|[)\]\"'])\s*\.\s*$")
@@ -40,14 +43,21 @@ class Mention:
 
 def code_of(data: bytes) -> bytes:
     """The text with its lines kept, of which only code and texts that are one name remain."""
-    return _NO_CODE.sub(_blank, data)
+    return _NO_CODE.sub(_blank, b"\n" + data)[1:]
 
 
 def _blank(match: re.Match[bytes]) -> bytes:
     found = match[0]
-    if match["f"] or match["g"] or (match["text"] and _NAME_ALONE.fullmatch(found)):
+    if match.lastgroup and _is_kept(match, found):
         return found
     return b"\n" * found.count(b"\n")
+
+
+def _is_kept(match: re.Match[bytes], found: bytes) -> bool:
+    """A text that is one name, or an f-string: there is code in it."""
+    start = match.start()
+    formats = _FORMATS.search(match.string, max(start - 3, 0), start)
+    return formats is not None or (match["text"] and _NAME_ALONE.fullmatch(found)) is not None
 
 
 def mentions(code: bytes, name: str) -> Iterator[Mention]:
