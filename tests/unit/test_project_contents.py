@@ -9,7 +9,7 @@ import pytest
 from support.repos import make_repo, needs_git
 from support.wheels import make_wheel
 from torchsolve.model.project import ProjectFacts
-from torchsolve.model.surface import SurfaceKind, Trial
+from torchsolve.model.surface import SurfaceKind, Trial, bears
 from torchsolve.project import tested
 from torchsolve.project.distributions import alternatives_to, distributions_of
 from torchsolve.project.load import load
@@ -135,6 +135,54 @@ def test_what_no_table_knows_is_looked_up_and_never_guessed(tmp_path: Path) -> N
     found = facts(tmp_path / "node", files, modules_of=brought.get)
     assert undeclared(found) == {"rarething": "__init__.py:1"}
     assert any("otherthing: which distribution" in note for note in found.notes)
+
+
+def test_a_requirement_that_is_named_like_a_module_is_its_claimed_source(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "requirements.txt": "ffmpeg-python>=0.2.0\n",
+        "__init__.py": "import ffmpeg\n" + NODE,
+    }
+    assert facts(tmp_path / "node", files).notes == (
+        "__init__.py:1: imports ffmpeg: brought by ffmpeg-python, by its name",
+    )
+    looked = {"ffmpeg-python": ("ffmpeg",)}
+    assert facts(tmp_path / "node", files, modules_of=looked.get).notes == ()
+    other = {"ffmpeg-python": ("something_else",)}
+    (note,) = facts(tmp_path / "node", files, modules_of=other.get).notes
+    assert note.endswith("which distribution brings it is not known")
+
+
+def test_an_optional_import_is_looked_up_like_a_required_one(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "__init__.py": "try:\n    import RareThing, other\nexcept ImportError:\n    pass\n" + NODE
+    }
+    brought = {"rarething": ("RareThing",)}
+    found = facts(tmp_path / "node", files, modules_of=brought.get)
+    assert {o.module: o.name for o in found.optional} == {"RareThing": "rarething", "other": None}
+    asked = facts(tmp_path / "node", files, extras=("other-python",))
+    assert {o.module: o.name for o in asked.optional} == {
+        "RareThing": None,
+        "other": "other-python",
+    }
+    assert undeclared(asked) == {"other-python": "__init__.py:2"}
+    assert asked.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "same"),
+    [
+        ("ffmpeg-python", "ffmpeg", True),
+        ("python-docx", "docx", True),
+        ("PyYAML", "yaml", True),
+        ("scikit-learn", "scikit_learn", True),
+        ("ffmpeg-progress", "ffmpeg", False),
+        ("imageio-ffmpeg", "ffmpeg", False),
+    ],
+)
+def test_names_that_differ_from_a_module_by_python_alone(
+    name: str, module: str, same: bool
+) -> None:
+    assert bears(name, module) is same
 
 
 def test_bundled_wheels_that_are_imported_are_needed(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def _of(node: NodeSource, plan: Plan) -> Iterator[str]:
     if optional:
         names = ", ".join(map(code, sorted(optional)))
         yield f"- imports that may be missing, for a feature each: {names}"
-    nameless = {e.module.partition(".")[0]: e.origin for e in node.optional if not e.name}
+    pins = [pin.name for pin in plan.pins]
+    unnamed = (e for e in node.optional if not e.name and not e.is_among(pins))
+    nameless = {entry.module.partition(".")[0]: entry.origin for entry in unnamed}
     if nameless:
         names = ", ".join(f"{code(name)} ({code(at)})" for name, at in sorted(nameless.items()))
         yield f"- the same, of no distribution that is known here: {names}"

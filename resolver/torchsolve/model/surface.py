@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import Enum
 
 from torchsolve.model.values import dataclass
@@ -67,6 +69,20 @@ class OptionalImport:
     origin: str
     why: str
     name: str | None = None
+
+    def is_among(self, names: Iterable[str]) -> bool:
+        """Whether one of the distributions is named like the module."""
+        return any(bears(name, self.module.partition(".")[0]) for name in names)
+
+
+def bears(distribution: str, module: str) -> bool:
+    """Whether a name is a module's but for ``python`` or ``py``: ``ffmpeg-python``, ``ffmpeg``.
+
+    A name promises nothing: what rests on it is claimed.
+    """
+    name, top = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (distribution, module))
+    affixed = (f"{affix}{top}" for affix in ("", "python", "py"))
+    return bool(top) and (name in affixed or name in (f"{top}python", f"{top}py"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from torchsolve.errors import UsageError
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.project import ProjectFacts, ProjectKind, SourceLocation, WheelFact
+from torchsolve.model.surface import bears
 from torchsolve.model.values import dataclass, field, replace
 from torchsolve.project import node, pyproject, wheels
 from torchsolve.project.contents import ContentReader
@@ -145,7 +146,11 @@ class TreeReader:
             return ()
         own = pyproject.extras_of(cache.load(PYPROJECT))
         imports = contents.optional_names()
-        return tuple(extra for extra in wanted if extra in own or extra not in imports)
+        return tuple(
+            extra
+            for extra in wanted
+            if extra in own or not any(extra == name or bears(extra, name) for name in imports)
+        )
 
     def _lacking(self, declared: TreeRequirements) -> frozenset[str]:
         """All that is asked of a tree without a ``pyproject.toml``, but for imports."""

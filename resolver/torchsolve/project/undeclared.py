@@ -2,7 +2,8 @@
 
 A module's distribution is told by, in this order: the project's own wheels, ``data/imports.txt``, a
 declared requirement of that name, a folder of the tree of that name (``sys.path`` makes it local),
-and the index: the newest wheel of that name, looked into. Never by the name alone.
+a requirement that is named like it (``ffmpeg-python``; said where no wheel of it could be looked
+into), and the index: the newest wheel of that name, looked into. Nothing joins by its name alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from packaging.utils import canonicalize_name
 from torchsolve.model.evidence import Evidence, Strength
 from torchsolve.model.package import Declared
 from torchsolve.model.project import WheelFact
-from torchsolve.model.surface import OptionalImport
+from torchsolve.model.surface import OptionalImport, bears
 from torchsolve.model.values import dataclass, field
 from torchsolve.project.distributions import distributions_of
 from torchsolve.project.scan.needs import Need
@@ -115,24 +116,43 @@ class ImportReader:
         """Modules of which no table speaks."""
         for need in needs:
             name = canonicalize_name(need.top)
-            if not need.required:
-                if name in self.wanted:
-                    what = f"may import {need.top} (--with)"
-                    found.undeclared.append(self._declared(name, what, need))
-                found.optional.append(OptionalImport(need.module, need.origin, need.why or ""))
+            source = self._bearer(need.top, self.declared)
+            if source:
+                if need.required and not self._brings(source, need.top):
+                    text = f"imports {need.top}: brought by {source}, by its name"
+                    found.notes.append(f"{need.origin}: {text}")
+            elif not need.required:
+                self._perhaps(found, need, name)
             elif self.submodules:
                 where = ", ".join(self.submodules)
                 text = f"imports {need.top}: known of no distribution, and may lie in {where}"
                 found.notes.append(f"{need.origin}: {text}")
-            elif self._on_index(name, need.top):
+            elif self._brings(name, need.top):
                 seen.add(name)
                 found.undeclared.append(self._declared(name, f"imports {need.top}", need))
             else:
                 text = f"imports {need.top}: which distribution brings it is not known"
                 found.notes.append(f"{need.origin}: {text}")
 
-    def _on_index(self, name: str, module: str) -> bool:
-        brought = self.modules_of(name) or ()
+    def _perhaps(self, found: Claims, need: Need, name: str) -> None:
+        """An optional import: of what was asked for by name, else looked up as a required one."""
+        wanted = self._bearer(need.top, self.wanted)
+        if wanted:
+            what = f"may import {need.top} (--with)"
+            found.undeclared.append(self._declared(wanted, what, need))
+        known = wanted or (name if not self.submodules and self._brings(name, need.top) else None)
+        found.optional.append(OptionalImport(need.module, need.origin, need.why or "", known))
+
+    def _bearer(self, module: str, names: Iterable[str]) -> str | None:
+        """The distribution that is named like the module, unless its wheel brings others alone."""
+        near = (name for name in sorted(names) if bears(name, module))
+        return next((n for n in near if self._brings(n, module) is not False), None)
+
+    def _brings(self, name: str, module: str) -> bool | None:
+        """Whether the newest wheel of a name brings the module; None: none to look into."""
+        brought = self.modules_of(name)
+        if brought is None:
+            return None
         return any(m.partition(".")[0] == module for m in brought)
 
 

@@ -36,7 +36,9 @@ def import_lines(projects: Iterable[ProjectFacts], plan: Plan) -> list[str]:
     optional = {o.name for p in projects for o in p.optional if o.name and not plan.pin(o.name)}
     if optional:
         lines.append(f"may be missing: {' '.join(sorted(optional))}    --with NAME adds one")
-    nameless = {o.module.partition(".")[0] for p in projects for o in p.optional if not o.name}
+    pins = [pin.name for pin in plan.pins]
+    unnamed = (o for p in projects for o in p.optional if not o.name and not o.is_among(pins))
+    nameless = {entry.module.partition(".")[0] for entry in unnamed}
     if nameless:
         lines.append(f"may be missing, of no known distribution: {' '.join(sorted(nameless))}")
     return lines
