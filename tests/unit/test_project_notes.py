@@ -14,8 +14,10 @@ from torchsolve.model.claim import Checked, ClaimKind, Standing
 from torchsolve.model.named_model import named_model
 from torchsolve.model.project import ModelFile, WeightFile
 from torchsolve.project import samples
+from torchsolve.project.load import load
 from torchsolve.project.notes.compare import check_claims
 from torchsolve.project.notes.read import claims_of, read_notes
+from torchsolve.project.options import ReadOptions
 from torchsolve.project.scan.read import scan_tree
 from torchsolve.project.tree import FolderTree
 
@@ -165,6 +167,40 @@ def test_a_repository_of_the_plan_and_one_of_idle_code(tmp_path: Path) -> None:
 def test_a_short_name_inside_another_is_not_the_same_place() -> None:
     (found,) = check("trellis2", "models/ultralytics/pt")
     assert found.fact == "no loading site of the source reads it"
+
+
+def test_a_place_that_an_undecided_path_may_be_is_not_said_to_differ(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text(
+        "import os, torch, folder_paths\n"
+        "from unknown_package import pick\n"
+        "class L:\n    FUNCTION = 'go'\n    def go(self):\n"
+        "        torch.load(os.path.join(folder_paths.models_dir, 'a', 'fixed.pt'))\n"
+        "        torch.load(os.path.join(folder_paths.models_dir, 'b', pick()))\n"
+        "NODE_CLASS_MAPPINGS = {'L': L}\n"
+    )
+    project = load(str(tmp_path), ReadOptions(tmp_path / "cache"))
+    text = "models/a/fixed.pt\nmodels/b/deep/x.pt\nmodels/c/x.pt\n"
+    found = check_claims(claims_of("n.md", text), (project,), None, load_facts())
+    assert {checked.claim.value: checked.standing for checked in found} == {
+        "models/a/fixed.pt": Standing.AGREES,
+        "models/b/deep/x.pt": Standing.UNKNOWN,
+        "models/c/x.pt": Standing.DIFFERS,
+    }
+    (open_,) = (checked for checked in found if checked.standing is Standing.UNKNOWN)
+    assert open_.fact_origin == "__init__.py:7"
+
+
+def test_a_path_of_which_nothing_is_known_agrees_with_no_claim() -> None:
+    project = samples.load("trellis2", "trellis2", undeclared=True)
+    models = (ModelFile("{{o},models/def.pt}", "n.py:17", "load"),)
+    project = replace(project, models=models)
+    found = check_claims(
+        claims_of("n.md", "models/def.pt\nmodels/loras/z.pt\n"), (project,), None, load_facts()
+    )
+    assert {c.claim.value: (c.standing, c.fact_origin) for c in found} == {
+        "models/def.pt": (Standing.AGREES, "n.py:17"),
+        "models/loras/z.pt": (Standing.UNKNOWN, "n.py:17"),
+    }
 
 
 def _claims(text: str) -> list[tuple[str, str, str]]:

@@ -21,6 +21,8 @@ from torchsolve.model.vram import bounds
 
 _PORT = "8188"  # ComfyUI's own, and that of the files that are written
 _Answer = tuple[Standing, str, str]
+_PART = r"(?:[^{}]|\{[^{},]*\})"  # of a choice: text, or what is open in it
+_IDLE = (Reach.DEAD, Reach.VENDORED)
 _NOTHING: _Answer = (Standing.UNKNOWN, "nothing here tells", "")
 
 
@@ -74,7 +76,7 @@ class _Checker:
         """Loading sites that the project ships and does not use."""
         for project in self.projects:
             sites = project.scan.sites if project.scan else ()
-            yield from (site for site in sites if site.reach in (Reach.DEAD, Reach.VENDORED))
+            yield from (site for site in sites if site.reach in _IDLE)
 
     @property
     def _bundled(self) -> tuple[WheelFact, ...]:
@@ -84,14 +86,28 @@ class _Checker:
         wanted = claim.value.rstrip("/")
         for model in self._models:
             for known in alternatives(model.path):
-                if _covers(known, wanted):
+                if not _is_open(known) and _covers(known, wanted):
                     return Standing.AGREES, known, model.site
         if not self._models or wanted.startswith("custom_nodes/"):
             return _NOTHING  # a node's own files are no weights
         near = self._like(wanted)
         if near is not None:
             return Standing.DIFFERS, f"the source reads {near.path}", near.site
+        site = self._open_site(wanted)
+        if site:
+            return Standing.UNKNOWN, "the source may read it: which file is decided later", site
         return Standing.DIFFERS, "no loading site of the source reads it", ""
+
+    def _open_site(self, wanted: str) -> str:
+        """``file:line`` that reads what is not decided, and may be this; empty where none does."""
+        for model in self._models:
+            if any(map(_is_open, alternatives(model.path))):
+                return model.site
+        for site in (site for p in self.projects if p.scan for site in p.scan.sites):
+            live = not site.decided and site.reach not in _IDLE
+            if live and any(_may_cover(known, wanted) for known in alternatives(site.path or "")):
+                return f"{site.file}:{site.line}"
+        return ""
 
     def _like(self, wanted: str) -> ModelFile | None:
         """The weight of the same name; of a file, else the one in a folder of the same name."""
@@ -297,8 +313,8 @@ def _some(models: Sequence[ModelFile]) -> str:
 
 
 def alternatives(path: str) -> tuple[str, ...]:
-    """``models/{unet,diffusion_models}/x`` → both paths."""
-    match = re.search(r"\{([^{}]*,[^{}]*)\}", path)
+    """``models/{unet,diffusion_models}/x`` → both paths; ``{name}`` stays in each."""
+    match = re.search(rf"\{{({_PART}*,{_PART}*)\}}", path)
     if not match:
         return (path,)
     head, tail = path[: match.start()], path[match.end() :]
@@ -314,6 +330,18 @@ def _covers(known: str, wanted: str) -> bool:
     if re.match(rf"{pattern}(?:/|$)", wanted):
         return True
     return known.startswith(f"{wanted}/")
+
+
+def _is_open(known: str) -> bool:
+    """Whether nothing of a path is known: ``{o}``."""
+    return re.fullmatch(r"(?:\{[^{}]*\}/?)+", known) is not None
+
+
+def _may_cover(known: str, wanted: str) -> bool:
+    """As ``_covers``, of a path that is not decided: what is open in it may hold ``/``."""
+    parts = re.split(r"(\{[^{}]*\})", known.rstrip("/"))
+    pattern = "".join(".+" if part.startswith("{") else re.escape(part) for part in parts)
+    return len(parts) > 1 and re.match(rf"{pattern}(?:/|$)", wanted) is not None
 
 
 def _same_release(claimed: str, torch: str) -> bool:
