@@ -20,6 +20,7 @@ from torchsolve.model.trace import fresh_until
 
 _LIFETIME = 600.0
 _DAY = timedelta(days=1)
+_DIRECTIVE = re.compile(r'(?P<name>[^\s,;="]+)(?:\s*=\s*(?P<value>"[^"]*"|[^\s,;"]*))?')
 
 
 def usable(entry: Entry, settings: IndexSettings) -> bool:
@@ -59,7 +60,7 @@ def freshness(response: Response) -> dict[str, object]:
 
 def storable(response: Response) -> bool:
     """Whether the server lets the answer be kept."""
-    return "no-store" not in response.headers.get("cache-control", "")
+    return "no-store" not in _directives(response.headers.get("cache-control", ""))
 
 
 def offline_miss(what: str, name: str) -> UnknownError:
@@ -73,7 +74,19 @@ def offline_miss(what: str, name: str) -> UnknownError:
 
 
 def _lifetime(control: str) -> float:
-    if "no-cache" in control or "no-store" in control:
+    said = _directives(control)
+    if said.keys() & {"no-cache", "no-store"}:
         return 0.0
-    found = re.search(r"max-age=(\d+)", control)
-    return float(found[1]) if found else _LIFETIME
+    seconds = said.get("max-age")
+    if seconds is None:
+        return _LIFETIME
+    # RFC 9111, 4.2.1: a lifetime that cannot be read is over.
+    return float(seconds) if seconds.isdecimal() and seconds.isascii() else 0.0
+
+
+def _directives(control: str) -> dict[str, str]:
+    """The first value of each directive (RFC 9111, 5.2): names in any case, values also quoted."""
+    said: dict[str, str] = {}
+    for row in _DIRECTIVE.finditer(control):
+        said.setdefault(row["name"].lower(), (row["value"] or "").strip('"'))
+    return said
