@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from support import outcomes, plans
 from torchsolve.errors import UsageError
+from torchsolve.model.install import InstallStep, InstallTarget, Phase, Scripted, StepKind
 from torchsolve.model.plan import CellStatus
 from torchsolve.report.failure import error_screen, resolution_error
 from torchsolve.report.models import models_json
@@ -68,6 +69,20 @@ def test_every_id_of_the_plan_json_is_in_its_evidence() -> None:
         used |= {*conflict.get("facts", ()), *document["undecided"]}
         assert used <= known
         assert used or made.status is CellStatus.SOLVED
+
+
+def test_what_scripts_do_is_shown_without_a_plan_too() -> None:
+    class Scripts:
+        def read(self, target: InstallTarget) -> Scripted:
+            what = f"spconv-{target.cuda}"
+            return Scripted((InstallStep(StepKind.PIP, Phase.INSTALL, what, "install.py:3"),))
+
+    found = outcomes.infeasible()
+    found = replace(found, projects=(replace(outcomes.mesh(), installer=Scripts()),))
+    (project,) = resolution_json(found)["projects"]
+    what = f"spconv-{found.tried[0].cell.cuda}"
+    assert [step["what"] for step in project["install"]] == [what]
+    assert f"pip {what}" in paint(resolution_screen(found))
 
 
 def test_no_cell_left_by_the_filters() -> None:

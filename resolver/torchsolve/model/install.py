@@ -8,6 +8,7 @@ from typing import Protocol
 from packaging.version import Version
 
 from torchsolve.model.package import Declared
+from torchsolve.model.target import CellId
 from torchsolve.model.values import dataclass
 from torchsolve.model.version import CudaTag, PythonVersion
 
@@ -44,6 +45,12 @@ class InstallTarget:
     torch: Version | None
     cuda: CudaTag
     machine: str = "x86_64"
+
+    @classmethod
+    def of(cls, cell: CellId) -> InstallTarget:
+        """That of a cell."""
+        torch = Version(cell.torch.public) if cell.torch is not None else None
+        return cls(cell.python, torch, cell.cuda, cell.platform.machine)
 
 
 @dataclass(frozen=True, slots=True)

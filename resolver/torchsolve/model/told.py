@@ -22,9 +22,9 @@ def deed(step: InstallStep) -> str:
     return f"{text} → {step.place}" if step.place else text
 
 
-def state(step: InstallStep, plan: Plan) -> str:
+def state(step: InstallStep, plan: Plan | None) -> str:
     """Whether the plan does it, when it happens, and what is not decided."""
-    parts = [_PHASES[step.phase], _followed(step, plan)]
+    parts = [_PHASES[step.phase], _followed(step, plan) if plan else ""]
     parts += [f"if {condition}" for condition in step.when]
     parts += [f"unless {condition}" for condition in step.unless if not step.when]
     parts += [f"not decided: {step.why}"] if step.why else []

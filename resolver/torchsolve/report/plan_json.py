@@ -8,6 +8,7 @@ from typing import Any
 
 from torchsolve.errors import TorchsolveError
 from torchsolve.model.evidence import Disagreement, Evidence, Ledger
+from torchsolve.model.install import InstallStep
 from torchsolve.model.outcome import Matrix, Resolution
 from torchsolve.model.package import IndexFile
 from torchsolve.model.plan import CellOutcome, Conflict, DroppedEdge, Pin, Plan
@@ -15,7 +16,7 @@ from torchsolve.model.project import ModelFile, ProjectFacts, WeightFile
 from torchsolve.report.claims import claims_list
 from torchsolve.report.links import links_json
 from torchsolve.report.redact import redact
-from torchsolve.report.surfaces import claims_json
+from torchsolve.report.surfaces import claims_json, explained_cell, steps_of
 
 Json = dict[str, Any]
 
@@ -30,7 +31,7 @@ def resolution_json(resolution: Resolution, checked: date | None = None) -> Json
     document: Json = {
         "schema": "torchsolve.plan/1",
         "status": resolution.status.value,
-        "projects": [_project(project, resolution.plan) for project in resolution.projects],
+        "projects": [_resolved(project, resolution) for project in resolution.projects],
         "plan": plan_json(plan, book) if plan else None,
         "disagreements": _disagreements(plan.disagreements if plan else (), book),
         "conflict": _conflict(resolution.conflict, book) if resolution.conflict else None,
@@ -51,7 +52,7 @@ def matrix_json(matrix: Matrix, checked: date | None = None) -> Json:
     book = Ledger()
     document: Json = {
         "schema": "torchsolve.matrix/1",
-        "projects": [_project(project, None) for project in matrix.projects],
+        "projects": [_project(project, ()) for project in matrix.projects],
         "cells": [_matrix_cell(outcome, book) for outcome in matrix.cells],
         "indexes": [redact(line) for line in matrix.indexes],
         "facts_checked": str(checked) if checked else None,
@@ -132,9 +133,14 @@ def _ids(evidence: Iterable[Evidence], ledger: Ledger) -> list[str]:
     return [ledger.id(fact) for fact in evidence]
 
 
-def _project(project: ProjectFacts, plan: Plan | None) -> Json:
-    nodes = plan.nodes if plan else ()
-    node = next((node for node in nodes if node.name == project.name), None)
+def _resolved(project: ProjectFacts, resolution: Resolution) -> Json:
+    if resolution.plan is None:
+        return _project(project, steps_of(project, explained_cell(resolution)))
+    nodes = (node.steps for node in resolution.plan.nodes if node.name == project.name)
+    return _project(project, next(nodes, ()))
+
+
+def _project(project: ProjectFacts, steps: tuple[InstallStep, ...]) -> Json:
     return {
         "name": project.name,
         "reference": redact(project.reference),
@@ -145,7 +151,7 @@ def _project(project: ProjectFacts, plan: Plan | None) -> Json:
         "wheels": [_place(wheel.file) for wheel in project.wheels],
         "foreign_wheels": list(project.foreign),
         "notes": list(project.notes),
-        **claims_json(project, node),
+        **claims_json(project, steps),
     }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from torchsolve.model.install import InstallStep
-from torchsolve.model.plan import NodeSource, Plan
+from torchsolve.model.install import InstallStep, InstallTarget
+from torchsolve.model.outcome import Resolution
+from torchsolve.model.plan import Plan
 from torchsolve.model.project import ProjectFacts
+from torchsolve.model.target import CellId
 from torchsolve.model.told import deed, state
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Row, row
@@ -67,7 +69,7 @@ def _first(steps: tuple[InstallStep, ...], shown: Any) -> Iterator[Row]:
         yield row("…", f"{len(steps) - _MOST} more steps: --json lists them", "")
 
 
-def _step_row(step: InstallStep, plan: Plan) -> Row:
+def _step_row(step: InstallStep, plan: Plan | None) -> Row:
     return row(step.origin, redact(f"{step.kind.value} {deed(step)}"), state(step, plan))
 
 
@@ -77,11 +79,36 @@ def trial_text(trial: Trial) -> str:
     return " · ".join(f"{label} {value}" for label, value in parts if value)
 
 
-def claims_json(project: ProjectFacts, node: NodeSource | None) -> dict[str, Any]:
-    """Keys for a project; ``install`` only where a plan gives the target."""
+def explained_cell(resolution: Resolution) -> CellId | None:
+    """The cell of the conflict that is shown, else the first that was tried; None: no cell."""
+    cells = [outcome.cell for outcome in resolution.tried]
+    shown = resolution.conflict.cell if resolution.conflict else ""
+    return next((cell for cell in cells if str(cell) == shown), next(iter(cells), None))
+
+
+def steps_of(project: ProjectFacts, cell: CellId | None) -> tuple[InstallStep, ...]:
+    """What its scripts were read to do for a cell; nothing without one."""
+    if project.installer is None or cell is None:
+        return ()
+    return project.installer.read(InstallTarget.of(cell)).steps
+
+
+def unplanned_steps(resolution: Resolution) -> Block:
+    """What scripts were read to do, where no plan came of it."""
+    cell = explained_cell(resolution)
+    rows = [
+        r
+        for project in resolution.projects
+        for r in _first(steps_of(project, cell), lambda s: _step_row(s, None))
+    ]
+    return Block(tuple(rows), f"Install scripts, read and never run, for {cell}" if rows else "")
+
+
+def claims_json(project: ProjectFacts, steps: Iterable[InstallStep]) -> dict[str, Any]:
+    """Keys for a project; ``steps`` of its scripts for the cell that is shown."""
     return {
         "optional": [_optional(entry) for entry in project.optional],
-        "install": [_step(step) for step in node.steps] if node else [],
+        "install": [_step(step) for step in steps],
         "surfaces": [
             {"kind": s.kind.value, "place": s.place, "says": redact(s.says)}
             for s in project.surfaces

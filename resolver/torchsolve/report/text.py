@@ -14,7 +14,7 @@ from torchsolve.report.claims import claims_block
 from torchsolve.report.links import broken_wheels, link_block, unknown_libraries
 from torchsolve.report.redact import redact
 from torchsolve.report.screen import Block, Cell, Row, Screen, row
-from torchsolve.report.surfaces import import_lines, surface_blocks
+from torchsolve.report.surfaces import import_lines, surface_blocks, unplanned_steps
 
 VERDICT_STYLE = {
     "proven": "bold green",
@@ -44,7 +44,8 @@ def resolution_screen(resolution: Resolution, checked: date | None = None) -> Sc
     plan = resolution.plan
     blocks = [Block(tuple(map(_project_row, resolution.projects)), indent=0)]
     if plan is None:
-        return (*blocks, claims_block(resolution.claims), *_notes(resolution))
+        claims = claims_block(resolution.claims)
+        return (*blocks, unplanned_steps(resolution), claims, *_notes(resolution))
     return (
         *blocks,
         _plan_block(plan, resolution, checked),

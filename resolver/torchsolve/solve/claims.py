@@ -24,10 +24,7 @@ def scripted(project: ProjectFacts, cell: Cell) -> Scripted:
     """What the project's scripts do on the target of a cell."""
     if project.installer is None:
         return Scripted()
-    identity = cell.id
-    torch = Version(identity.torch.public) if identity.torch is not None else None
-    target = InstallTarget(identity.python, torch, identity.cuda, identity.platform.machine)
-    return project.installer.read(target)
+    return project.installer.read(InstallTarget.of(cell.id))
 
 
 def scripted_requirements(projects: Iterable[ProjectFacts], cell: Cell) -> tuple[Declared, ...]:
