@@ -17,6 +17,7 @@ from torchsolve.model.package import DistMetadata, IndexFile, IndexPage
 from torchsolve.model.project import WheelFact
 from torchsolve.model.proof import Place, Proof
 from torchsolve.model.target import CellId
+from torchsolve.model.trace import unwatched
 from torchsolve.model.values import dataclass, replace
 from torchsolve.model.version import PythonVersion
 from torchsolve.solve.context import Context
@@ -33,6 +34,8 @@ def hurried(context: Context, seconds: float) -> Context:
 
     def check() -> None:
         if time.monotonic() > end:
+            # Another run may have the time.
+            unwatched()
             raise TooLateError
 
     def tick(_cell: CellId) -> None:
