@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from torchsolve.facts import facts
-from torchsolve.model.failure import recognize
+from torchsolve.model.failure import KnownFailure, recognize
 from torchsolve.model.outcome import Diagnosis
 
 #: Lines in which an engine or an installer says what went wrong, once none of the rows fits.
@@ -14,7 +14,12 @@ _COMPLAINT = re.compile(r"\b(ERROR|error|E|fatal|failed)\b:? \S", re.MULTILINE)
 
 def diagnose(log: str) -> tuple[Diagnosis, ...]:
     """What a build log shows, most telling first; empty where nothing was recognized."""
-    return recognize(log, (*facts.build_failures, *facts.known_conflicts))
+    return recognize(log, known_failures())
+
+
+def known_failures() -> tuple[KnownFailure, ...]:
+    """The rows of both tables, in the order in which they are asked."""
+    return (*facts.build_failures, *facts.known_conflicts)
 
 
 def complaint(log: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torchsolve.doctor.findings import Examined, Finding
 from torchsolve.doctor.log import explain
 from torchsolve.model.values import replace
+from torchsolve.smoke.startup import some
 
 _SHOWN = 3
 
@@ -28,12 +29,7 @@ def examine_checks(
         if not found:
             unexplained.append((check, detail))
     findings = tuple(
-        replace(group[0][1], where=_some([check for check, _ in group]))
+        replace(group[0][1], where=some([check for check, _ in group], _SHOWN))
         for group in groups.values()
     )
     return Examined(kind, name, facts, findings, tuple(unexplained))
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -13,12 +13,11 @@ from torchsolve.doctor.environment import unmet
 from torchsolve.doctor.findings import Examined
 from torchsolve.image.inspect import inspect
 from torchsolve.inspection import unmet_requirements
-from torchsolve.model.engine import PROBE_DIR, Engine, Ran, RunRequest
+from torchsolve.model.engine import Engine, Ran
 from torchsolve.model.inventory import ImageInventory
 from torchsolve.model.progress import Progress
 from torchsolve.model.version import PythonVersion
-from torchsolve.resources import probe_files
-from torchsolve.smoke.inputs import INPUT, Probe
+from torchsolve.smoke.inputs import Probe
 from torchsolve.smoke.run import records
 
 _TIMEOUT = 1800.0
@@ -39,7 +38,7 @@ def examine_image(
     for probe in _probes(inventory, gpu=gpu):
         if progress:
             progress.stage(f"{probe.name} of {ref}")
-        ran = engine.run(_request(ref, inventory, probe, gpu=gpu))
+        ran = engine.run(probe.request(ref, inventory.executable, _TIMEOUT, gpu=gpu))
         seen = list(records(ran.output))
         failed += [(r["name"], _said(r)) for r in seen if r["status"] == "failed"]
         if not seen or seen[-1]["name"] != probe.name:
@@ -54,13 +53,6 @@ def _probes(inventory: ImageInventory, *, gpu: bool) -> Iterator[Probe]:
     yield Probe("extensions", {"timeout": _EACH, "gpu": gpu})
     names: list[object] = [str(dist.name) for dist in inventory.dists]
     yield Probe("imports", {"dists": names, "timeout": _EACH, "gpu": gpu})
-
-
-def _request(ref: str, inventory: ImageInventory, probe: Probe, *, gpu: bool) -> RunRequest:
-    name = f"{probe.name}.py"
-    command = (inventory.executable, f"{PROBE_DIR}/{name}", f"{PROBE_DIR}/{INPUT}")
-    files = {name: probe_files()[name], INPUT: probe.input()}
-    return RunRequest(ref, command, files, _TIMEOUT, gpu=gpu)
 
 
 def _said(record: dict[str, str]) -> str:

@@ -10,9 +10,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
+from torchsolve.build.triage import known_failures
 from torchsolve.doctor.details import details
 from torchsolve.doctor.findings import Examined, Finding
-from torchsolve.facts import facts
 from torchsolve.model.failure import diagnosis_of, matches
 from torchsolve.model.values import dataclass
 from torchsolve.smoke.startup import read_log
@@ -108,7 +108,7 @@ def _facts(text: str) -> Iterator[tuple[str, str]]:
 
 def _known(text: str, lines: _Lines) -> Iterator[_Seen]:
     """One for each row and each thing that it says here."""
-    for row, found in matches(text, (*facts.build_failures, *facts.known_conflicts)):
+    for row, found in matches(text, known_failures()):
         said: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
         for match in found:
             first, last = (

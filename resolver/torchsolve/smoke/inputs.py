@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from torchsolve.emit.naming import comfyui_home
+from torchsolve.model.engine import PROBE_DIR, RunRequest
 from torchsolve.model.plan import Plan
 from torchsolve.model.values import dataclass
+from torchsolve.resources import probe_files
 
 INPUT = "input.json"
 PORT = 18188
@@ -24,6 +26,18 @@ class Probe:
     def input(self) -> bytes:
         """The JSON that it reads."""
         return json.dumps(self.question, sort_keys=True).encode()
+
+    def request(self, ref: str, python: str, timeout: float, *, gpu: bool) -> RunRequest:
+        """Its run by an interpreter of the image ``ref``; ``timeout``: seconds for all of it."""
+        name = f"{self.name}.py"
+        return RunRequest(
+            ref,
+            (python, f"{PROBE_DIR}/{name}", f"{PROBE_DIR}/{INPUT}"),
+            {name: probe_files()[name], INPUT: self.input()},
+            timeout,
+            gpu=gpu,
+            network=self.network,
+        )
 
 
 def probes(plan: Plan, *, gpu: bool, each: float, start: float) -> tuple[Probe, ...]:

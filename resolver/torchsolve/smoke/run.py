@@ -12,13 +12,12 @@ from torchsolve.build.docker import DockerEngine
 from torchsolve.build.triage import diagnose
 from torchsolve.emit.lock import plan_from_lock
 from torchsolve.emit.naming import image_tag
-from torchsolve.model.engine import PROBE_DIR, Engine, ImageConfig, Ran, RunRequest
+from torchsolve.model.engine import Engine, ImageConfig, Ran
 from torchsolve.model.outcome import CheckResult, SmokeReport
 from torchsolve.model.plan import Plan
 from torchsolve.model.progress import Progress
 from torchsolve.model.values import dataclass, field
-from torchsolve.resources import probe_files
-from torchsolve.smoke.inputs import INPUT, Probe, probes, python
+from torchsolve.smoke.inputs import Probe, probes, python
 from torchsolve.smoke.observed import write_observed
 from torchsolve.smoke.startup import judge
 
@@ -73,7 +72,8 @@ def smoke(
     for probe in probes(plan, gpu=options.gpu, each=options.each, start=options.start):
         if progress:
             progress.stage(f"smoke test: {probe.name}")
-        ran = engine.run(_request(config.ref, plan, probe, options))
+        request = probe.request(config.ref, python(plan), options.timeout, gpu=options.gpu)
+        ran = engine.run(request)
         _take(found, plan, probe, ran, options)
     report = _report(config.ref, found)
     write_observed(directory, report, image_id=config.id, lock=digest, gpu=options.gpu)
@@ -87,18 +87,6 @@ def _same_lock(config: ImageConfig, digest: str) -> Iterator[CheckResult]:
     elif label is not None:
         detail = f"the image was built from another lock ({label[:12]}, here {digest[:12]})"
         yield CheckResult("lock", "failed", detail, 0.0)
-
-
-def _request(ref: str, plan: Plan, probe: Probe, options: SmokeOptions) -> RunRequest:
-    name = f"{probe.name}.py"
-    return RunRequest(
-        ref,
-        (python(plan), f"{PROBE_DIR}/{name}", f"{PROBE_DIR}/{INPUT}"),
-        {name: probe_files()[name], INPUT: probe.input()},
-        options.timeout,
-        gpu=options.gpu,
-        network=probe.network,
-    )
 
 
 def _take(found: _Findings, plan: Plan, probe: Probe, ran: Ran, options: SmokeOptions) -> None:

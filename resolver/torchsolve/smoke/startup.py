@@ -8,7 +8,7 @@ its node looks healthy. So classes decide, and the log says why.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,7 +22,6 @@ _CANNOT = re.compile(r"^Cannot import (\S.*?) module for custom nodes: (.*)$", r
 _SKIPPED = re.compile(r"^Skip (\S.*?) module for custom nodes due to (.*)$", re.MULTILINE)
 _IMPORT_FAILED = re.compile(r"^ *[\d.]+ seconds \(IMPORT FAILED\): (.*)$", re.MULTILINE)
 _NO_INFO = re.compile(r"An error occurred while retrieving information for the '(.+?)' node")
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def _start(facts: Mapping[str, Any], log: StartLog) -> CheckResult:
     if facts["ready"] and not facts["error"]:
         detail = f"its GUI answers, {len(facts['classes'])} node classes"
         if log.undescribed:
-            detail += f"; not described: {_some(log.undescribed)}"
+            detail += f"; not described: {some(log.undescribed)}"
         return CheckResult("comfyui", "passed", detail, seconds)
     if facts["error"]:
         return CheckResult("comfyui", "failed", facts["error"], seconds)
@@ -101,7 +100,7 @@ def _node(
         return _failed(node, why, gpu=gpu)
     missing = sorted(set(node.classes) - set(classes))
     if missing:
-        detail = f"{len(missing)} of {len(node.classes)} classes missing: {_some(tuple(missing))}"
+        detail = f"{len(missing)} of {len(node.classes)} classes missing: {some(tuple(missing))}"
         # A node may survive that a part of it wants a GPU; which classes that costs, nobody says.
         wanted = None if gpu or len(missing) == len(node.classes) else log.gpu_wanted
         if wanted:
@@ -127,6 +126,7 @@ def _folder(plan: Plan, node: NodeSource) -> str:
     return PurePosixPath(project_home(plan, node)).name
 
 
-def _some(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def some(names: Sequence[str], most: int = 5) -> str:
+    """``a, b and 3 more``."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
